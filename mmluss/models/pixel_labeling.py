@@ -42,7 +42,7 @@ def pixel_categories(features: Tensor, centroids: Tensor, max_similarities: int 
 
 
 def resize_pixel_labels(
-    category: Tensor, score: Tensor, size: tuple[int, int], threshold: float | Tensor
+    category: Tensor, score: Tensor, size: tuple[int, int], threshold: float | Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Label map at image size: category by nearest, score by bilinear (align_corners False), 0 where score < threshold.
 
@@ -51,7 +51,7 @@ def resize_pixel_labels(
         score: (h', w') foreground score at feature resolution, or at image size already (a saliency map), which leaves
             it as it is.
         size: (H, W) of the image, pixels.
-        threshold: foreground threshold; compared with the score in float32.
+        threshold: foreground threshold, compared with the score in float32; None keeps the category of every pixel.
 
     Returns:
         label (H, W) int64 and score (H, W) float32.
@@ -59,5 +59,7 @@ def resize_pixel_labels(
     size = (int(size[0]), int(size[1]))
     label = F.interpolate(category[None, None].float(), size=size, mode="nearest")[0, 0].long()
     score = F.interpolate(score[None, None].float(), size=size, mode="bilinear", align_corners=False)[0, 0]
+    if threshold is None:
+        return label, score
     threshold = torch.as_tensor(threshold, dtype=torch.float32, device=score.device)
     return label.masked_fill(score < threshold, 0), score

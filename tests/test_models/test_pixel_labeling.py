@@ -55,3 +55,9 @@ def test_a_saliency_map_at_image_size_is_left_as_it_is():
     label, score = resize_pixel_labels(torch.ones(2, 3, dtype=torch.int64), saliency, (5, 7), 0.5)
     assert torch.equal(score, saliency)
     assert torch.equal(label == 0, saliency < 0.5)
+
+
+def test_without_a_threshold_every_pixel_keeps_its_category():
+    label, score = resize_pixel_labels(torch.full((2, 2), 7), torch.zeros(2, 2), (3, 3), None)
+    assert label.tolist() == [[7] * 3] * 3
+    assert not score.any()
