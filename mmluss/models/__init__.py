@@ -1,1 +1,22 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Models of the four steps of PASS and the pure functions they are made of."""
+
+from .data_preprocessor import MultiCropDataPreProcessor
+from .embedding_queue import EmbeddingQueue
+from .linear_head import LinearHead
+from .luss_segmentor import LUSSSegmentor
+from .pass_pretrainer import PASSPretrainer
+from .pixel_attention import PixelAttentionHead
+from .pixel_attention_segmentor import PixelAttentionSegmentor
+from .prototypes import Prototypes
+
+__all__ = [
+    "EmbeddingQueue",
+    "LUSSSegmentor",
+    "LinearHead",
+    "MultiCropDataPreProcessor",
+    "PASSPretrainer",
+    "PixelAttentionHead",
+    "PixelAttentionSegmentor",
+    "Prototypes",
+]

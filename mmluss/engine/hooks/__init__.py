@@ -1,1 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Hooks that steer training from outside of the models."""
+
+from .collapse_warning_hook import CollapseWarningHook
+from .prototype_hook import PrototypeHook
+
+__all__ = ["CollapseWarningHook", "PrototypeHook"]

@@ -1,0 +1,30 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""When prototypes learn and when the queue fills (PASS, section 3.2)."""
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class PrototypeHook(Hook):
+    """Freezes prototypes for the first iterations and starts the queue at an epoch.
+
+    Everything follows from the runner's iteration and epoch, so a resumed run goes on exactly.
+
+    Args:
+        freeze_iters: Prototypes get no gradient while the iteration, from 0, is below.
+        queue_start_epoch: Epoch, from 0, at which the queue starts to fill; it takes part once it is full.
+    """
+
+    def __init__(self, freeze_iters: int = 0, queue_start_epoch: int = 0) -> None:
+        self.freeze_iters = freeze_iters
+        self.queue_start_epoch = queue_start_epoch
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Set the states that hold for this iteration."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model.prototypes.frozen = runner.iter < self.freeze_iters
+        if model.queue is not None:
+            model.queue.active = runner.epoch >= self.queue_start_epoch

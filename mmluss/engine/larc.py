@@ -1,0 +1,85 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Layer-wise adaptive rate control, the optimizer of all three training steps of PASS."""
+
+from collections.abc import Callable
+
+import torch
+from mmseg.registry import OPTIMIZERS
+from torch.optim import SGD
+
+
+# torch has no LARC, and mmpretrain's LARS scales the learning rate inside of the momentum and clips differently.
+@OPTIMIZERS.register_module()
+class LARC(SGD):
+    """SGD with momentum whose step for each parameter is proportional to the parameter's norm.
+
+    For a parameter p with gradient g, both of non-zero norm, ``g <- a * (g + weight_decay * p)`` with
+    ``a = trust_coefficient * ||p|| / (||g|| + weight_decay * ||p|| + eps)``; any other parameter takes its gradient as
+    it is, without weight decay. A weight thus moves by about ``lr * trust_coefficient`` of its norm an iteration.
+
+    Args:
+        params: Parameters or parameter groups.
+        lr: Learning rate.
+        momentum: Momentum of SGD.
+        weight_decay: Decay, applied through the rule above only.
+        trust_coefficient: Step of a parameter relative to its norm, at learning rate 1.
+        eps: Added to the denominator.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr: float,
+        momentum: float = 0.9,
+        weight_decay: float = 1e-6,
+        trust_coefficient: float = 0.001,
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        for group in self.param_groups:
+            group.setdefault("trust_coefficient", trust_coefficient)
+            group.setdefault("eps", eps)
+
+    @torch.no_grad()
+    def step(self, closure: Callable | None = None) -> torch.Tensor | None:
+        """Scale all gradients in place, then take a step of plain SGD with momentum.
+
+        Args:
+            closure: Evaluates the model again and returns the loss.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        weight_decays = [group["weight_decay"] for group in self.param_groups]
+        for group in self.param_groups:
+            self._adapt_gradients(group)
+            group["weight_decay"] = 0.0
+        try:
+            super().step()
+        finally:
+            for group, weight_decay in zip(self.param_groups, weight_decays, strict=True):
+                group["weight_decay"] = weight_decay
+        return loss
+
+    @staticmethod
+    def _adapt_gradients(group: dict) -> None:
+        parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+        if not parameters:
+            return
+        gradients = [parameter.grad for parameter in parameters]
+        parameter_norms = torch._foreach_norm(parameters)
+        gradient_norms = torch._foreach_norm(gradients)
+        weight_decay = group["weight_decay"]
+        rates, decays = [], []
+        for parameter_norm, gradient_norm in zip(parameter_norms, gradient_norms, strict=True):
+            adapts = (parameter_norm != 0) & (gradient_norm != 0)
+            rate = (
+                group["trust_coefficient"]
+                * parameter_norm
+                / (gradient_norm + weight_decay * parameter_norm + group["eps"])
+            )
+            rates.append(torch.where(adapts, rate, 1.0))
+            decays.append(torch.where(adapts, rate * weight_decay, 0.0))
+        torch._foreach_mul_(gradients, rates)
+        torch._foreach_add_(gradients, torch._foreach_mul(parameters, decays))

@@ -1,0 +1,123 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Pixel attention: which pixels of an image matter (PASS, section 3.5)."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from .dynamic_buffers import adopt_stored_shapes
+from .pixel_labeling import pixel_categories
+
+
+@MODELS.register_module()
+class PixelAttentionHead(BaseModule):
+    """Attention per channel and pixel; with centroids also the category of each pixel.
+
+    Args:
+        in_channels: Channels C of the feature map.
+        upsampling: Factor by which the feature map is enlarged first.
+        init_cfg: mmengine's initialisation config.
+
+    Attributes:
+        centroids: ``(N, C)`` float32, empty before clustering.
+        threshold: Foreground threshold on the mean attention, scalar in [0, 1], NaN before clustering.
+    """
+
+    def __init__(self, in_channels: int, upsampling: int = 4, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.upsampling = upsampling
+        self.layers = nn.Sequential(
+            nn.Conv2d(in_channels, in_channels, 1),
+            nn.BatchNorm2d(in_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(in_channels, in_channels, 1),
+            nn.BatchNorm2d(in_channels),
+        )
+        self.offset = nn.Parameter(torch.zeros(1, in_channels, 1, 1))
+        self.register_buffer("centroids", torch.zeros(0, in_channels))
+        self.register_buffer("threshold", torch.tensor(float("nan")))
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        adopt_stored_shapes(self, ["centroids"], state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    @property
+    def num_categories(self) -> int:
+        """Number N of centroids; 0 before clustering."""
+        return len(self.centroids)
+
+    def set_centroids(self, centroids: Tensor, threshold: float) -> None:
+        """Make this head a segmentation head.
+
+        Args:
+            centroids: ``(N, C)``, need not be normalised.
+            threshold: Pixels whose mean attention is below become 0 ("other").
+
+        Raises:
+            ValueError: If the centroids have another width than the feature map or are not finite.
+        """
+        if centroids.ndim != 2 or centroids.shape[1] != self.centroids.shape[1]:
+            raise ValueError(
+                f"Centroids must be (N, {self.centroids.shape[1]}) for this feature map, got {tuple(centroids.shape)}."
+            )
+        if not torch.isfinite(centroids).all():
+            raise ValueError("Centroids are not finite: the embeddings they were computed from hold NaN or infinity.")
+        self.centroids = centroids.detach().to(self.offset)
+        self.threshold.fill_(threshold)
+
+    def forward(self, feature_map: Tensor) -> tuple[Tensor, Tensor]:
+        """Enlarged feature map and its attention.
+
+        Args:
+            feature_map: Deepest map of the backbone, ``(B, C, h, w)``.
+
+        Returns:
+            Features, not normalised, and attention in [0, 1], each ``(B, C, 4 * h, 4 * w)``.
+        """
+        features = F.interpolate(feature_map, scale_factor=self.upsampling, mode="bilinear", align_corners=False)
+        attention = torch.sigmoid(self.layers(F.normalize(features, dim=1)) + self.offset)
+        return features, attention
+
+    def attended_embeddings(self, feature_map: Tensor) -> Tensor:
+        """Average over positions of normalised features times attention, ``(B, C)``: the vector trained in step 2.1."""
+        features, attention = self(feature_map)
+        return (F.normalize(features, dim=1) * attention).mean(dim=(2, 3))
+
+    def cluster_embeddings(self, feature_map: Tensor, saliency: Tensor | None = None) -> Tensor:
+        """Average over positions of features times attention, the vector clustered in step 2.2.
+
+        Args:
+            feature_map: ``(B, C, h, w)``.
+            saliency: Maps ``(B, 1, H, W)`` in [0, 1] that take the place of the attention, or None.
+
+        Returns:
+            ``(B, C)`` float32, not normalised.
+        """
+        features, attention = self(feature_map)
+        if saliency is not None:
+            attention = F.interpolate(
+                saliency.to(features), size=features.shape[-2:], mode="bilinear", align_corners=False
+            )
+        return (features.float() * attention.float()).mean(dim=(2, 3))
+
+    def pixel_scores(self, feature_map: Tensor) -> tuple[Tensor, Tensor]:
+        """Nearest centroid and foreground score of each position of the enlarged map (step 2.4).
+
+        Args:
+            feature_map: ``(B, C, h, w)``.
+
+        Returns:
+            Categories in 1..N, int64, and scores in [0, 1], float32, each ``(B, 4 * h, 4 * w)``.
+
+        Raises:
+            RuntimeError: If the head holds no centroids.
+        """
+        if self.num_categories == 0:
+            raise RuntimeError(
+                "The pixel attention head holds no centroids, so it cannot name pixels: test the checkpoint that "
+                "PseudoLabelHook wrote (pixel_labels.pth), not the one of training."
+            )
+        features, attention = self(feature_map)
+        return pixel_categories(features, self.centroids), attention.float().mean(dim=1)

@@ -1,0 +1,174 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Steps 2.1 and 2.4: trains pixel attention on a frozen backbone, then names pixels by their nearest centroid."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from .assignment import assign_crops
+from .feature_channels import feature_channels
+from .losses import image_to_image_loss
+from .pixel_labeling import resize_pixel_labels
+from .projectors import ImageProjector
+
+
+def _pretrained_part(checkpoint: str | None, part: str) -> dict | None:
+    return None if checkpoint is None else dict(type="Pretrained", checkpoint=checkpoint, prefix=f"{part}.")
+
+
+@MODELS.register_module()
+class PixelAttentionSegmentor(BaseSegmentor):
+    """Frozen backbone and projector with a trainable ``PixelAttentionHead`` and prototypes.
+
+    Args:
+        backbone: As for ``PASSPretrainer``; its last feature map is used.
+        hidden_channels: Width of the projector's hidden layer.
+        embedding_dim: Length D of an embedding.
+        num_prototypes: Number K of prototypes.
+        decode_head: Config of ``PixelAttentionHead`` without its channels.
+        queue: As for ``PASSPretrainer``.
+        pretrained: Checkpoint of step 1 for backbone, projector and prototypes. With None, the ``init_cfg`` of the
+            backbone decides, and projector and prototypes start at random.
+        train_projector: Train the projector too; needed when no step 1 came before.
+        temperature: Softmax temperature, > 0.
+        epsilon: Entropy regularisation of the assignment, > 0.
+        sinkhorn_iterations: Rounds of balancing.
+        data_preprocessor: Config, usually of ``MultiCropDataPreProcessor``.
+        train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
+        test_cfg: Likewise.
+        init_cfg: mmengine's initialisation config.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        hidden_channels: int,
+        embedding_dim: int,
+        num_prototypes: int,
+        decode_head: dict | None = None,
+        queue: dict | None = None,
+        pretrained: str | None = None,
+        train_projector: bool = False,
+        temperature: float = 0.1,
+        epsilon: float = 0.05,
+        sinkhorn_iterations: int = 3,
+        data_preprocessor: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        if pretrained is not None:
+            backbone = dict(backbone, init_cfg=_pretrained_part(pretrained, "backbone"))
+        self.backbone = MODELS.build(backbone)
+        channels = feature_channels(self.backbone)[-1]
+        self.projector = ImageProjector(
+            channels, hidden_channels, embedding_dim, init_cfg=_pretrained_part(pretrained, "projector")
+        )
+        self.prototypes = MODELS.build(
+            dict(
+                type="Prototypes",
+                embedding_dim=embedding_dim,
+                num_prototypes=num_prototypes,
+                init_cfg=_pretrained_part(pretrained, "prototypes"),
+            )
+        )
+        self.queue = (
+            None if queue is None else MODELS.build(dict(type="EmbeddingQueue", embedding_dim=embedding_dim, **queue))
+        )
+        self.decode_head = MODELS.build(dict(type="PixelAttentionHead", in_channels=channels) | (decode_head or {}))
+        self.train_projector = train_projector
+        self.temperature = temperature
+        self.epsilon = epsilon
+        self.sinkhorn_iterations = sinkhorn_iterations
+        self.backbone.requires_grad_(False)
+        self.projector.requires_grad_(train_projector)
+
+    def extract_feat(self, inputs: Tensor) -> Tensor:
+        """Deepest feature map ``(B, C, h, w)`` of images ``(B, 3, H, W)``, without gradient.
+
+        While training, batch statistics are used and running statistics move although nothing here is trained: the
+        published method does so.
+        """
+        with torch.no_grad():
+            return self.backbone(inputs)[-1]
+
+    def loss(self, inputs: dict, data_samples: list | None = None) -> dict[str, Tensor]:
+        """Image-to-image loss of the attended embeddings of two crops; pushes them to the queue.
+
+        Args:
+            inputs: ``dict(crops=[V x (B, 3, h, w)])``, normalised, crops of one size.
+            data_samples: Not used.
+
+        Returns:
+            ``loss`` and, to watch, ``i2i``, ``assignment_entropy``, ``prototypes_in_use``.
+        """
+        crops = inputs["crops"]
+        self.prototypes.normalize_()
+        pooled = self.decode_head.attended_embeddings(self.extract_feat(torch.cat(crops)))
+        embeddings = F.normalize(self.projector(pooled).float(), dim=1)
+        scores = self.prototypes(embeddings).chunk(len(crops))
+        assigned = assign_crops(
+            scores[:2],
+            embeddings.detach().chunk(len(crops))[:2],
+            self.prototypes,
+            self.queue,
+            self.epsilon,
+            self.sinkhorn_iterations,
+        )
+        image = image_to_image_loss(assigned.assignments, scores, self.temperature)
+        return dict(loss=image, i2i=image.detach(), **assigned.statistics())
+
+    def image_embeddings(self, inputs: Tensor, saliency: Tensor | None = None) -> Tensor:
+        """Unit vectors that step 2.2 clusters, ``(B, C)`` float32.
+
+        Args:
+            inputs: Normalised images ``(B, 3, H, W)``.
+            saliency: Maps ``(B, 1, H, W)`` in [0, 1] in place of the attention, or None.
+        """
+        return F.normalize(self.decode_head.cluster_embeddings(self.extract_feat(inputs), saliency), dim=1)
+
+    def pixel_scores(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Categories in 1..N (int64) and foreground scores (float32), each ``(B, h, w)``, of normalised images."""
+        return self.decode_head.pixel_scores(self.extract_feat(inputs))
+
+    def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
+        """Pixel labels at each image's original size.
+
+        Args:
+            inputs: Normalised images ``(B, 3, H, W)``.
+            data_samples: Their ``ori_shape`` is the size of the result; without them it is that of the input.
+
+        Returns:
+            Data samples with ``pred_sem_seg`` (0..N), ``pred_category`` (1..N, before the threshold) and
+            ``foreground_score``, each ``(1, H, W)``.
+        """
+        if data_samples is None:
+            data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
+        categories, scores = self.pixel_scores(inputs)
+        for sample, category, score in zip(data_samples, categories, scores, strict=True):
+            size = sample.metainfo["ori_shape"][:2]
+            full_category, full_score = resize_pixel_labels(category, score, size, threshold=-math.inf)
+            label = torch.where(full_score < self.decode_head.threshold, 0, full_category)
+            sample.set_data(
+                dict(
+                    pred_sem_seg=PixelData(data=label[None]),
+                    pred_category=PixelData(data=full_category[None]),
+                    foreground_score=PixelData(data=full_score[None]),
+                )
+            )
+        return list(data_samples)
+
+    def _forward(self, inputs: Tensor, data_samples: list | None = None) -> tuple[Tensor, Tensor]:
+        return self.decode_head(self.extract_feat(inputs))
+
+    def encode_decode(self, inputs: Tensor, batch_data_samples: list) -> Tensor:
+        """Mean attention ``(B, 1, h, w)``, the only map of this model that is like logits."""
+        return self._forward(inputs)[1].mean(dim=1, keepdim=True)
