@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Optimizer and hooks."""
 
-from .hooks import CollapseWarningHook, PrototypeHook
+from .hooks import CollapseWarningHook, EpochSeedHook, PrototypeHook
 from .larc import LARC
 
-__all__ = ["LARC", "CollapseWarningHook", "PrototypeHook"]
+__all__ = ["LARC", "CollapseWarningHook", "EpochSeedHook", "PrototypeHook"]

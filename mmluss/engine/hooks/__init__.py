@@ -2,6 +2,7 @@
 """Hooks that steer training from outside of the models."""
 
 from .collapse_warning_hook import CollapseWarningHook
+from .epoch_seed_hook import EpochSeedHook
 from .prototype_hook import PrototypeHook
 
-__all__ = ["CollapseWarningHook", "PrototypeHook"]
+__all__ = ["CollapseWarningHook", "EpochSeedHook", "PrototypeHook"]

@@ -1,0 +1,25 @@
+custom_imports = dict(imports=["mmluss"], allow_failed_imports=False)
+default_scope = "mmseg"
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
+    dist_cfg=dict(backend="nccl"),
+)
+# Turns BN into SyncBN in distributed runs only, so that the same config runs on a CPU.
+sync_bn = "torch"
+randomness = dict(seed=0)
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=50),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+    visualization=dict(type="SegVisualizationHook"),
+)
+custom_hooks = [dict(type="EpochSeedHook")]
+vis_backends = [dict(type="LocalVisBackend")]
+visualizer = dict(type="SegLocalVisualizer", vis_backends=vis_backends, name="visualizer")
+log_processor = dict(by_epoch=True)
+log_level = "INFO"
+load_from = None
+resume = False
