@@ -1,0 +1,229 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""All scores of ImageNet-S as a metric of mmsegmentation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank, get_world_size
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.registry import METRICS
+
+from mmluss.datasets.label_codec import write_label_map
+
+from .counts import LabelCounts
+from .matching import read_match, relabelling, write_match
+from .report import class_table, score_report, score_table, write_json
+from .scores import MATCHINGS, compute_scores, find_matching
+from .threshold_sweep import ThresholdSweep
+
+
+@METRICS.register_module()
+class LUSSMetric(BaseMetric):
+    """Scores of large-scale unsupervised semantic segmentation, from one pass over the data set.
+
+    Reads `pred_sem_seg` and `gt_sem_seg` of each data sample; with `thresholds` instead of `pred_sem_seg` the fields
+    `pred_category` (predicted ids before thresholding) and `foreground_score`. Ids are 0 = other, 1..N, and in the
+    ground truth 1000 = ignored; the data set has N + 1 `classes`. Predictions on a GPU are counted there.
+
+    The result holds, in percent, `mIoU`, `Acc`, `FMeasure`, `S`, `MS`, `ML`, `L` and with boundaries `mBIoU`, `BS`,
+    `BMS`, `BML`, `BL`; with thresholds also the chosen `threshold`: the first one of the largest mIoU.
+
+    Args:
+        matching: Which category a predicted id stands for. 'image': one-to-one with the most shared images (the
+            benchmark's); 'pixel': one-to-one with the most shared pixels; 'majority': many-to-one, by shared pixels;
+            'identity': ids are categories; or the path of a `match.json`. Ids that stand for no category are
+            foreground that is never right.
+        match_file: Where to save the matching, or None.
+        scores_file: Where to save all figures, settings, versions and counts of the data set as JSON, or None.
+        output_dir: Folder for the predictions as RGB-coded PNGs `CATEGORY/NAME.png` (predicted ids, not matched), or
+            None.
+        format_only: Write the predictions to `output_dir` and score nothing; ground truth is not needed then.
+        thresholds: Foreground thresholds to choose from, strictly ascending, or None.
+        boundaries: Whether to score boundaries.
+        num_predicted: Largest predicted id K; N by default. Another number asks for 'image', 'pixel', 'majority' or a
+            `match.json`.
+        count_ignored_area: Whether a prediction on ignored pixels makes an id present in an image for the matching,
+            as in the benchmark's inference script; its evaluation does not count them.
+        collect_device: 'cpu' or 'gpu', as for every metric.
+        prefix: Prefix of the names of the scores, or None.
+
+    Raises:
+        ValueError: If an option is unknown or does not go with another.
+    """
+
+    def __init__(
+        self,
+        matching: str = "image",
+        match_file: str | None = None,
+        scores_file: str | None = None,
+        output_dir: str | None = None,
+        format_only: bool = False,
+        thresholds: Sequence[float] | None = None,
+        boundaries: bool = True,
+        num_predicted: int | None = None,
+        count_ignored_area: bool = False,
+        collect_device: str = "cpu",
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if matching not in MATCHINGS and not str(matching).endswith(".json"):
+            known = ", ".join(map(repr, MATCHINGS))
+            raise ValueError(f"matching={matching!r}; expected {known} or the path of a match.json")
+        if format_only and output_dir is None:
+            raise ValueError("format_only=True writes predictions and nothing else: set output_dir")
+        self.matching = str(matching)
+        self.match_file = match_file
+        self.scores_file = scores_file
+        self.output_dir = output_dir
+        self.format_only = format_only
+        self.thresholds = None if thresholds is None else np.asarray(thresholds, np.float64)
+        self.boundaries = boundaries
+        self.num_predicted = num_predicted
+        self.count_ignored_area = count_ignored_area
+        self._counts: LabelCounts | ThresholdSweep | None = None
+        self._given_match: np.ndarray | None = None
+        self._relabelling: np.ndarray | None = None
+        self._held_back: tuple[list[torch.Tensor], str] | None = None
+        self._seen = 0
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Count a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Data samples as dicts, with maps (1, H, W).
+
+        Raises:
+            ValueError: Naming the image, if sizes differ, an id is out of range or a field is missing.
+        """
+        for sample in data_samples:
+            name = sample.get("img_path") or sample.get("relative_path") or f"image {self._seen}"
+            if self.output_dir is not None:
+                self._write_prediction(sample, name)
+            self._seen += 1
+            if self.format_only:
+                continue
+            fields = ["pred_sem_seg"] if self.thresholds is None else ["pred_category", "foreground_score"]
+            predicted, *score = [_map(sample, field, name) for field in fields]
+            maps = [predicted, _map(sample, "gt_sem_seg", name).to(predicted.device), *score]
+            self._count_held_back()
+            # Distributed samplers repeat an image on some ranks, always as the last one of a rank. Whether it is a
+            # repeated one is known when the size of the data set is, so the last image waits.
+            self._held_back = (maps, name)
+            if get_world_size() == 1:
+                self._count_held_back()
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Score what was counted on all ranks.
+
+        Args:
+            size: Number of images of the data set.
+
+        Returns:
+            The scores, on every rank.
+        """
+        if (self._seen - 1) * get_world_size() + get_rank() >= size:
+            self._held_back = None
+        self._count_held_back()
+        self.results = [self._counts or self._new_counts()]
+        self._counts, self._seen = None, 0
+        return super().evaluate(get_world_size())
+
+    def compute_metrics(self, results: list[LabelCounts | ThresholdSweep]) -> dict[str, float]:
+        """Score the counts of all ranks and write the files asked for.
+
+        Args:
+            results: The counts of each rank.
+
+        Returns:
+            The scores in percent.
+        """
+        if self.output_dir is not None:
+            print_log(f"predictions are in {self.output_dir}", logger="current")
+        if self.format_only:
+            return {}
+        counts, *others = results
+        for other in others:
+            counts.merge(other)
+        matching = "identity" if self._given_match is not None else self.matching
+        chosen, sweep = {}, None
+        if isinstance(counts, ThresholdSweep):
+            sweep = counts.compute(matching)
+            chosen = {"threshold": sweep["best_threshold"]}
+            match, counts = sweep["matching"][sweep["best_index"]], counts.at(sweep["best_index"])
+        else:
+            match = find_matching(counts, matching)
+        scores, classes = compute_scores(counts, match)
+        match = match if self._given_match is None else self._given_match
+        names = self.dataset_meta["classes"]
+        print_log(f"scores by class (%)\n{class_table(names, classes, match)}", logger="current")
+        print_log(f"scores (%)\n{score_table(scores | chosen)}", logger="current")
+        if self.match_file is not None:
+            write_match(self.match_file, match)
+            print_log(f"the matching is in {self.match_file}", logger="current")
+        if self.scores_file is not None:
+            report = score_report(counts, scores | chosen, classes, names, match, sweep)
+            write_json(self.scores_file, {"settings": self._settings(), **report})
+            print_log(f"all figures are in {self.scores_file}", logger="current")
+        return scores | chosen
+
+    def _new_counts(self) -> LabelCounts | ThresholdSweep:
+        num_categories = len(self.dataset_meta["classes"]) - 1
+        num_predicted = num_categories if self.num_predicted is None else self.num_predicted
+        self._given_match = self._relabelling = None
+        if self.matching not in MATCHINGS:
+            # Ids are renamed before counting, so that categories made of several predicted ids are one region each.
+            self._given_match = read_match(self.matching, num_categories)
+            num_predicted = max(num_predicted, len(self._given_match) - 1)
+            self._relabelling = relabelling(self._given_match, num_predicted, num_categories)
+            num_predicted += num_categories
+        settings = {
+            "num_categories": num_categories,
+            "num_predicted": num_predicted,
+            "boundaries": self.boundaries,
+            "count_ignored_area": self.count_ignored_area,
+        }
+        if self.thresholds is None:
+            return LabelCounts(**settings)
+        return ThresholdSweep(thresholds=self.thresholds, all_scores=True, **settings)
+
+    def _count_held_back(self) -> None:
+        if self._held_back is None:
+            return
+        maps, name = self._held_back
+        self._held_back = None
+        if self._counts is None:
+            self._counts = self._new_counts()
+        # What lies in host memory is counted faster as arrays; tensors on a GPU stay there.
+        predicted, true, *score = maps if maps[0].is_cuda else [labels.numpy() for labels in maps]
+        if self._relabelling is not None:
+            predicted = _relabel(predicted, self._relabelling, name)
+        self._counts.update(predicted, true, *score, name=name)
+
+    def _write_prediction(self, sample: dict, name: str) -> None:
+        image = Path(name)
+        relative = sample.get("relative_path") or f"{image.parent.name}/{image.stem}"
+        labels = _map(sample, "pred_sem_seg", name).cpu().numpy()
+        write_label_map(Path(self.output_dir, f"{relative}.png"), labels)
+
+    def _settings(self) -> dict:
+        names = ("matching", "thresholds", "boundaries", "num_predicted", "count_ignored_area")
+        return {name: getattr(self, name) for name in names}
+
+
+def _map(sample: dict, field: str, name: str) -> torch.Tensor:
+    if field not in sample:
+        raise ValueError(f"{name}: the data sample has no {field!r}; it has {', '.join(sample)}")
+    return sample[field]["data"][0]
+
+
+def _relabel(predicted: np.ndarray | torch.Tensor, table: np.ndarray, name: str) -> np.ndarray | torch.Tensor:
+    low, high = int(predicted.min()), int(predicted.max())
+    if low < 0 or high >= len(table):
+        raise ValueError(f"{name}: prediction holds id {low if low < 0 else high}; expected 0..{len(table) - 1}")
+    if isinstance(predicted, torch.Tensor):
+        return torch.from_numpy(table).to(predicted.device)[predicted.long()]
+    return table[predicted]

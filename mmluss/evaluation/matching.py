@@ -1,0 +1,152 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Which category a predicted id stands for: co-occurrence counts, assignments and the file that keeps them."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
+
+UNMATCHED = -1
+
+
+def image_cooccurrence(
+    predicted: Sequence[np.ndarray], true: Sequence[np.ndarray], num_predicted: int, num_categories: int
+) -> np.ndarray:
+    """Number of images in which a predicted id and a true category both occur.
+
+    Args:
+        predicted: For every image the distinct predicted ids, integers; ids outside `1..num_predicted` take no part.
+        true: For every image the distinct true ids, integers; ids outside `1..num_categories` (0, 1000) take no part.
+        num_predicted: Number of predicted ids K, 0 aside.
+        num_categories: Number of categories N, 0 aside.
+
+    Returns:
+        int64 (K, N); entry `[i - 1, j - 1]` belongs to predicted id i and category j.
+
+    Raises:
+        ValueError: If the two sequences differ in length.
+    """
+    if len(predicted) != len(true):
+        raise ValueError(f"ids of {len(predicted)} predicted and {len(true)} true images; they must be the same images")
+    left = _presence_matrix(predicted, num_predicted)
+    right = _presence_matrix(true, num_categories)
+    return (left.T @ right).toarray()
+
+
+def _presence_matrix(ids: Sequence[np.ndarray], num: int) -> csr_array:
+    lengths = np.fromiter((len(image) for image in ids), np.int64, len(ids))
+    columns = np.concatenate([np.zeros(0, np.int64), *ids]).astype(np.int64) - 1
+    rows = np.repeat(np.arange(len(ids)), lengths)
+    inside = (columns >= 0) & (columns < num)
+    rows, columns = rows[inside], columns[inside]
+    return csr_array((np.ones(len(rows), np.int64), (rows, columns)), shape=(len(ids), num))
+
+
+def assign_one_to_one(counts: np.ndarray) -> np.ndarray:
+    """One-to-one assignment of predicted ids to categories with the largest total count.
+
+    Args:
+        counts: (K, N) non-negative; images or pixels that predicted id i + 1 and category j + 1 share.
+
+    Returns:
+        int64 (K + 1,), the category of each predicted id: 0 for 0, and `UNMATCHED` for the K - N predicted ids that
+        are left over where K > N. Predicted ids that share nothing with any free category get an arbitrary free one.
+    """
+    match = np.full(counts.shape[0] + 1, UNMATCHED, np.int64)
+    match[0] = 0
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    match[rows + 1] = columns + 1
+    return match
+
+
+def assign_majority(counts: np.ndarray) -> np.ndarray:
+    """Many-to-one assignment: each predicted id goes to the category it shares most with (the smallest of several).
+
+    Args:
+        counts: (K, N) non-negative; images or pixels that predicted id i + 1 and category j + 1 share.
+
+    Returns:
+        int64 (K + 1,), the category of each predicted id: 0 for 0, and `UNMATCHED` for ids that share nothing.
+    """
+    match = np.full(counts.shape[0] + 1, UNMATCHED, np.int64)
+    match[0] = 0
+    if counts.size:
+        match[1:] = np.where(counts.max(axis=1) > 0, counts.argmax(axis=1) + 1, UNMATCHED)
+    return match
+
+
+def match_to_json(match: np.ndarray) -> str:
+    """The text of `match.json`: predicted id (ascending) to category, then "0": 0; unmatched ids are left out.
+
+    Args:
+        match: (K + 1,) as the assignments return it.
+    """
+    pairs = {str(i): int(match[i]) for i in range(1, len(match)) if match[i] != UNMATCHED}
+    return json.dumps({**pairs, "0": int(match[0])})
+
+
+def write_match(path: str | os.PathLike, match: np.ndarray) -> None:
+    """Write a matching to a JSON file, whole or not at all.
+
+    Args:
+        path: The file to write; its folder is made if need be.
+        match: (K + 1,) as the assignments return it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(match_to_json(match))
+    os.replace(temporary, path)
+
+
+def read_match(path: str | os.PathLike, num_categories: int) -> np.ndarray:
+    """Read a matching from a JSON file, `{"0": 0, "predicted id": category, ...}`.
+
+    Args:
+        path: The file to read.
+        num_categories: Number of categories N, 0 aside.
+
+    Returns:
+        int64 (K + 1,), K the largest predicted id in the file; predicted ids without an entry are `UNMATCHED`, and 0
+        without an entry goes to 0.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a JSON object of integers, or a category is not in `0..num_categories`.
+    """
+    try:
+        pairs = {int(key): value for key, value in json.loads(Path(path).read_text()).items()}
+    except (ValueError, AttributeError) as error:
+        raise ValueError(
+            f'{path}: not a JSON object of the form {{"predicted id": category, ...}} ({error})'
+        ) from error
+    if pairs and min(pairs) < 0:
+        raise ValueError(f"{path}: predicted id {min(pairs)} is negative")
+    match = np.full(max(pairs, default=0) + 1, UNMATCHED, np.int64)
+    match[0] = 0
+    for key, value in pairs.items():
+        if type(value) is not int or not 0 <= value <= num_categories:
+            raise ValueError(f"{path}: predicted id {key} is matched to {value!r}; expected 0..{num_categories}")
+        match[key] = value
+    return match
+
+
+def relabelling(match: np.ndarray, num_predicted: int, num_categories: int) -> np.ndarray:
+    """Look-up table that applies a matching to a label map and keeps unmatched ids apart from every category.
+
+    Args:
+        match: (M + 1,) as `read_match` returns it; predicted ids above M count as unmatched.
+        num_predicted: Largest predicted id K that the table takes.
+        num_categories: Number of categories N.
+
+    Returns:
+        int64 (K + 1,): the category of a predicted id; N + i for an unmatched id i, so that it stays a region of its
+        own which is foreground and no category.
+    """
+    table = np.arange(num_predicted + 1) + num_categories
+    known = match[: num_predicted + 1]
+    return np.concatenate([np.where(known == UNMATCHED, table[: len(known)], known), table[len(known) :]])

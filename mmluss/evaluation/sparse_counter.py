@@ -1,0 +1,76 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""A sum of counts over a huge range of keys of which few occur."""
+
+import numpy as np
+
+
+class SparseCounter:
+    """Counts by integer key, kept as two sorted arrays; memory grows with the number of distinct keys only.
+
+    A key is the index into an array of a fixed shape that would be far too large to allocate.
+
+    Args:
+        shape: Sizes of the axes; their product must fit in 63 bits.
+        buffer: Number of added entries that may wait before they are summed up.
+    """
+
+    def __init__(self, shape: tuple[int, ...], buffer: int = 1 << 18) -> None:
+        self.shape = tuple(int(size) for size in shape)
+        self.buffer = buffer
+        self._keys = np.zeros(0, np.int64)
+        self._counts = np.zeros(0, np.int64)
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._num_waiting = 0
+
+    def add(self, indices: tuple[np.ndarray, ...], counts: np.ndarray) -> None:
+        """Add counts at some places.
+
+        Args:
+            indices: One integer array (n,) for every axis.
+            counts: (n,) integers, negative ones too; they must not change afterwards.
+        """
+        keys = np.zeros(len(counts), np.int64)
+        for axis, size in zip(indices, self.shape, strict=True):
+            keys = keys * size + axis
+        self._add(keys, counts)
+
+    def merge(self, other: "SparseCounter") -> None:
+        """Add all counts of another counter of the same shape."""
+        if self.shape != other.shape:
+            raise ValueError(f"counts of shape {other.shape} cannot be added to counts of shape {self.shape}")
+        other._sum_up()
+        self._add(other._keys, other._counts)
+
+    def entries(self) -> tuple[np.ndarray, ...]:
+        """The places with a count other than zero in ascending order, and the counts: one (n,) int64 array an axis,
+        then one for the counts."""
+        self._sum_up()
+        axes = []
+        keys = self._keys
+        for size in reversed(self.shape):
+            keys, axis = np.divmod(keys, size)
+            axes.append(axis)
+        return (*reversed(axes), self._counts)
+
+    def _add(self, keys: np.ndarray, counts: np.ndarray) -> None:
+        self._waiting.append((keys, counts))
+        self._num_waiting += len(keys)
+        if self._num_waiting > max(self.buffer, len(self._keys)):
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        if not self._waiting:
+            return
+        keys = np.concatenate([self._keys, *(keys for keys, _ in self._waiting)])
+        counts = np.concatenate([self._counts, *(counts for _, counts in self._waiting)])
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        counts = np.add.reduceat(counts[order], starts) if len(starts) else counts
+        kept = counts != 0
+        self._keys, self._counts = keys[starts][kept], counts[kept]
+        self._waiting, self._num_waiting = [], 0
+
+    def __getstate__(self) -> dict:
+        self._sum_up()
+        return self.__dict__
