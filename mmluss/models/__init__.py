@@ -3,6 +3,7 @@
 
 from .data_preprocessor import MultiCropDataPreProcessor
 from .embedding_queue import EmbeddingQueue
+from .knn_segmentor import KNNSegmentor
 from .linear_head import LinearHead
 from .luss_segmentor import LUSSSegmentor
 from .pass_pretrainer import PASSPretrainer
@@ -12,6 +13,7 @@ from .prototypes import Prototypes
 
 __all__ = [
     "EmbeddingQueue",
+    "KNNSegmentor",
     "LUSSSegmentor",
     "LinearHead",
     "MultiCropDataPreProcessor",
