@@ -32,7 +32,8 @@ def boundary_mask(labels: np.ndarray | torch.Tensor, width: int) -> np.ndarray |
     mask = torch.ones_like(labels, dtype=torch.bool) if tensor else np.ones(labels.shape, bool)
     if min(height, length) <= 2 * width:
         return mask
-    mixed = (labels[1:, 1:] != labels[1:, :-1]) | (labels[:-1, 1:] != labels[:-1, :-1])
+    beside = labels[:, 1:] != labels[:, :-1]
+    mixed = beside[1:] | beside[:-1]
     mixed |= labels[1:, 1:] != labels[:-1, 1:]
     if tensor:
         near = F.max_pool2d(mixed[None].float(), (2 * width, 1), 1)
@@ -41,4 +42,19 @@ def boundary_mask(labels: np.ndarray | torch.Tensor, width: int) -> np.ndarray |
         near = cv2.dilate(mixed.view(np.uint8), np.ones((2 * width, 2 * width), np.uint8)) > 0
         near = near[width : height - width, width : length - width]
     mask[width : height - width, width : length - width] = near
+    return mask
+
+
+def frame_mask(shape: tuple[int, int], width: int) -> np.ndarray:
+    """Pixels less than `width` + 1 steps from the outside of an image.
+
+    Args:
+        shape: Height and width of the image.
+        width: Width of the frame in pixels.
+
+    Returns:
+        (H, W) bool.
+    """
+    mask = np.ones(shape, bool)
+    mask[width : shape[0] - width, width : shape[1] - width] = False
     return mask

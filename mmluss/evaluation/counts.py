@@ -133,6 +133,23 @@ class LabelCounts:
         predicted, true, _, count = self.pixels.entries()
         return self._dense(predicted, true, count)
 
+    def boundary_entries(self, match: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Boundary pixels after matching.
+
+        Args:
+            match: (K + 1,) one-to-one, the category of each predicted id or -1.
+
+        Returns:
+            Four int64 arrays (n,): class whose predicted boundary a group of pixels lies on and class whose true
+            boundary it lies on (-1 = none), size groups (bits into `SIZES`), number of pixels.
+
+        Raises:
+            ValueError: If `match` gives one category to several predicted ids that occur.
+        """
+        self._check_one_to_one(match)
+        predicted, true, groups, count = self.boundary_pixels.entries()
+        return np.where(predicted > 0, match[predicted - 1], -1), true - 1, groups, count
+
     def hits(self, match: np.ndarray) -> int:
         """Number of images in which the category of most predicted foreground pixels occurs.
 
@@ -140,13 +157,23 @@ class LabelCounts:
 
         Args:
             match: (K + 1,) one-to-one, the category of each predicted id or -1.
+
+        Raises:
+            ValueError: If `match` gives one category to several predicted ids that occur.
         """
+        self._check_one_to_one(match)
         predicted, true, count = self.votes.entries()
         hits = int(count[match[predicted] == true].sum())
         for (several, present), times in self.ties.items():
             categories = [match[i] for i in several if match[i] != UNMATCHED]
             hits += times * (min(categories, default=UNMATCHED) in present)
         return hits
+
+    def _check_one_to_one(self, match: np.ndarray) -> None:
+        categories = match[np.unique(self.pixels.entries()[0])]
+        categories = categories[categories != UNMATCHED]
+        if len(np.unique(categories)) < len(categories):
+            raise ValueError("the matching gives one category to several predicted ids: count with MergedCounts")
 
     def _settings(self) -> tuple:
         return self.num_categories, self.num_predicted, self.boundaries, self.count_ignored_area

@@ -15,6 +15,7 @@ from mmluss.datasets.label_codec import write_label_map
 
 from .counts import LabelCounts
 from .matching import read_match, relabelling, write_match
+from .merged_counts import MergedCounts
 from .report import class_table, score_report, score_table, write_json
 from .scores import MATCHINGS, compute_scores, find_matching
 from .threshold_sweep import ThresholdSweep
@@ -72,6 +73,11 @@ class LUSSMetric(BaseMetric):
         if matching not in MATCHINGS and not str(matching).endswith(".json"):
             known = ", ".join(map(repr, MATCHINGS))
             raise ValueError(f"matching={matching!r}; expected {known} or the path of a match.json")
+        if matching == "majority" and thresholds is not None:
+            raise ValueError(
+                "matching='majority' needs predictions of one threshold: choose it with "
+                "ThresholdSweep.compute('majority') or matching='image' first, then leave out thresholds"
+            )
         if format_only and output_dir is None:
             raise ValueError("format_only=True writes predictions and nothing else: set output_dir")
         self.matching = str(matching)
@@ -186,6 +192,8 @@ class LUSSMetric(BaseMetric):
             "boundaries": self.boundaries,
             "count_ignored_area": self.count_ignored_area,
         }
+        if self.matching == "majority":
+            return MergedCounts(**settings)
         if self.thresholds is None:
             return LabelCounts(**settings)
         return ThresholdSweep(thresholds=self.thresholds, all_scores=True, **settings)

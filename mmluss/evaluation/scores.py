@@ -79,9 +79,7 @@ def compute_scores(counts: LabelCounts, match: np.ndarray) -> tuple[dict[str, fl
     scores, classes = _iou_scores(match[predicted], true, groups, pixels, num_classes, "")
     classes["images"] = counts.images_with
     if counts.boundaries:
-        predicted, true, groups, pixels = counts.boundary_pixels.entries()
-        lines = np.where(predicted > 0, match[predicted - 1], -1)
-        boundary_scores, boundary_classes = _iou_scores(lines, true - 1, groups, pixels, num_classes, "B")
+        boundary_scores, boundary_classes = _iou_scores(*counts.boundary_entries(match), num_classes, "B")
         scores |= boundary_scores
         classes["BIoU"] = boundary_classes["BIoU"]
     scores["FMeasure"] = 100 * float(counts.f_measure) / counts.images

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .boundaries import boundary_mask, boundary_width
+from .boundaries import boundary_mask, boundary_width, frame_mask
 from .image_histogram import check_label_maps, compact_ids
 
 
@@ -155,18 +155,3 @@ def _count_tensors(
 def _window_max(values: torch.Tensor, width: int) -> torch.Tensor:
     pooled = F.max_pool2d(values[None].float(), (2 * width + 1, 1), 1, (width, 0))
     return F.max_pool2d(pooled, (1, 2 * width + 1), 1, (0, width))[0].long()
-
-
-def frame_mask(shape: tuple[int, int], width: int) -> np.ndarray:
-    """Pixels less than `width` + 1 steps from the outside of an image.
-
-    Args:
-        shape: Height and width of the image.
-        width: Width of the frame in pixels.
-
-    Returns:
-        (H, W) bool.
-    """
-    mask = np.ones(shape, bool)
-    mask[width : shape[0] - width, width : shape[1] - width] = False
-    return mask

@@ -1,0 +1,185 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Scoring a folder of RGB-coded prediction PNGs, from any method, against a folder of label PNGs."""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+from mmluss.datasets.label_codec import read_label_map
+
+from .counts import LabelCounts
+from .image_histogram import check_ids, check_label_maps
+from .matching import relabelling
+
+IMAGES_A_TASK = 32
+NAMES_SHOWN = 20
+
+
+class PredictionError(ValueError):
+    """Predictions that cannot be scored; the message names the files."""
+
+
+@dataclass(frozen=True)
+class CountSettings:
+    """How to count a folder.
+
+    Attributes:
+        num_categories: Number of categories N.
+        num_predicted: Largest predicted id K.
+        counts: Class of the counts, called with `num_categories`, `num_predicted` and `boundaries`.
+        boundaries: Whether to score boundaries.
+        match: (M + 1,) category of each predicted id, applied before counting; None to count predicted ids.
+    """
+
+    num_categories: int
+    num_predicted: int
+    counts: type[LabelCounts] = LabelCounts
+    boundaries: bool = True
+    match: np.ndarray | None = None
+
+    def new_counts(self) -> LabelCounts:
+        """Empty counts."""
+        room = 0 if self.match is None else self.num_categories
+        return self.counts(
+            num_categories=self.num_categories, num_predicted=self.num_predicted + room, boundaries=self.boundaries
+        )
+
+
+def read_name_list(path: str | os.PathLike) -> list[str]:
+    """Names `CATEGORY/NAME`, without suffix, from a list of files such as the ImageNet-S toolbox has.
+
+    Args:
+        path: Text file, one image a line; of several names in a line the last one counts.
+
+    Raises:
+        ValueError: If a name occurs twice or there is none.
+    """
+    lines = [line.split() for line in Path(path).read_text().splitlines()]
+    names = [os.path.splitext(words[-1])[0] for words in lines if words]
+    if not names:
+        raise ValueError(f"{path}: no names in this list")
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"{path}: names that occur twice: {listing(twice)}")
+    return names
+
+
+def label_names(folder: str | os.PathLike) -> list[str]:
+    """Names `CATEGORY/NAME` or `NAME`, without suffix and sorted, of all PNGs below a folder.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    found = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.png") if path.name[0] != ".")
+    return sorted(path.as_posix() for path in found)
+
+
+def names_to_score(
+    predictions: str | os.PathLike,
+    truths: str | os.PathLike,
+    names: Sequence[str] | None = None,
+    allow_missing: bool = False,
+) -> list[str]:
+    """The images to score: those of the list, or of the ground truth.
+
+    Args:
+        predictions: Folder of predictions.
+        truths: Folder of label maps.
+        names: Names `CATEGORY/NAME` of the images to score; None for all with a label map.
+        allow_missing: Whether to leave out images without prediction.
+
+    Raises:
+        PredictionError: Naming what is wrong: images without label map, predictions that are missing (unless allowed),
+            predictions of images that are not in the ground truth.
+        FileNotFoundError: If a folder is missing.
+    """
+    predicted, true = label_names(predictions), label_names(truths)
+    wanted = true if names is None else list(names)
+    missing = sorted(set(wanted) - set(predicted))
+    complaints = [
+        (f"no label map in {truths} for", sorted(set(wanted) - set(true))),
+        (f"no prediction in {predictions} for", [] if allow_missing else missing),
+        (f"predictions in {predictions} of images that are not in {truths}:", sorted(set(predicted) - set(true))),
+    ]
+    texts = [f"{text} {listing(found)}" for text, found in complaints if found]
+    if texts:
+        raise PredictionError("\n".join(texts))
+    left = [name for name in wanted if name not in set(missing)] if missing else wanted
+    if not left:
+        raise PredictionError(f"no image to score in {truths}")
+    return left
+
+
+def count_folder(
+    predictions: str | os.PathLike,
+    truths: str | os.PathLike,
+    names: Sequence[str],
+    settings: CountSettings,
+    processes: int = 1,
+) -> LabelCounts:
+    """Count all images of a folder.
+
+    Args:
+        predictions: Folder of predictions `NAME.png`.
+        truths: Folder of label maps `NAME.png`.
+        names: Names of the images.
+        settings: How to count.
+        processes: Number of processes.
+
+    Raises:
+        PredictionError: Naming every file that is unreadable, not RGB, of the wrong size or with ids out of range.
+    """
+    tasks = [names[i : i + IMAGES_A_TASK] for i in range(0, len(names), IMAGES_A_TASK)]
+    count = partial(_count_images, Path(predictions), Path(truths), settings)
+    total, problems = settings.new_counts(), []
+
+    def add(results: Iterable[tuple[LabelCounts, list[str]]]) -> None:
+        for counts, found in track(results, "Scoring", total=len(tasks)):
+            total.merge(counts)
+            problems.extend(found)
+
+    if processes > 1:
+        with ProcessPoolExecutor(processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+            add(pool.map(count, tasks))
+    else:
+        add(map(count, tasks))
+    if problems:
+        raise PredictionError(f"{len(problems)} of {len(names)} images cannot be scored: {listing(problems)}")
+    return total
+
+
+def _count_images(
+    predictions: Path, truths: Path, settings: CountSettings, names: Sequence[str]
+) -> tuple[LabelCounts, list[str]]:
+    counts, problems = settings.new_counts(), []
+    table = None
+    if settings.match is not None:
+        table = relabelling(settings.match, settings.num_predicted, settings.num_categories)
+    for name in names:
+        file = predictions / f"{name}.png"
+        try:
+            predicted, true = read_label_map(file), read_label_map(truths / f"{name}.png")
+            if table is not None:
+                check_label_maps(predicted, true, str(file))
+                check_ids(np.unique(predicted), true[:0].ravel(), settings.num_predicted, 0, str(file))
+                predicted = table[predicted]
+            counts.update(predicted, true, str(file))
+        except ValueError as error:
+            problems.append(str(error))
+    return counts, problems
+
+
+def listing(names: Sequence[str]) -> str:
+    """Names in lines of their own, the first ones of many, with their number."""
+    more = [f"... and {len(names) - NAMES_SHOWN} more"] if len(names) > NAMES_SHOWN else []
+    return f"({len(names)})" + "".join(f"\n  {name}" for name in [*names[:NAMES_SHOWN], *more])

@@ -1,0 +1,92 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Score a folder of RGB-coded prediction PNGs, CATEGORY/NAME.png, against the label maps of ImageNet-S."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mmluss.evaluation.counts import LabelCounts
+from mmluss.evaluation.folder import (
+    CountSettings,
+    PredictionError,
+    count_folder,
+    label_names,
+    names_to_score,
+    read_name_list,
+)
+from mmluss.evaluation.matching import read_match, write_match
+from mmluss.evaluation.merged_counts import MergedCounts
+from mmluss.evaluation.report import class_table, score_report, score_table, write_json
+from mmluss.evaluation.scores import MATCHINGS, compute_scores, find_matching
+
+
+def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("predictions", help="folder of predictions, CATEGORY/NAME.png, id = R + 256 * G")
+    parser.add_argument("ground_truth", help="folder of label maps of the same structure")
+    parser.add_argument("--name-list", help="text file with the images to score, one a line; default: all label maps")
+    parser.add_argument(
+        "--match",
+        default="compute",
+        help="'compute' (as 'image', the default), 'pixel', 'majority', 'identity' or a match.json",
+    )
+    parser.add_argument(
+        "--num-categories", type=int, help="number of categories; default: number of folders in ground_truth"
+    )
+    parser.add_argument("--num-predicted", type=int, help="largest predicted id; default: number of categories")
+    parser.add_argument("--allow-missing", action="store_true", help="score although predictions are missing")
+    parser.add_argument("--no-boundaries", action="store_true", help="leave out boundary scores")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="number of processes")
+    parser.add_argument("--match-file", help="where to save the matching")
+    parser.add_argument("--scores-file", help="where to save all figures as JSON")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    args = parse_args(arguments)
+    try:
+        evaluate(args)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"nothing was scored: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    names = None if args.name_list is None else read_name_list(args.name_list)
+    wanted = names_to_score(args.predictions, args.ground_truth, names, args.allow_missing)
+    folders = sorted(entry.name for entry in Path(args.ground_truth).iterdir() if entry.is_dir())
+    num_categories = args.num_categories or len(folders)
+    if num_categories == 0:
+        raise PredictionError(f"{args.ground_truth} has no category folders: give --num-categories")
+    matching = "image" if args.match == "compute" else args.match
+    match = None if matching in MATCHINGS else read_match(matching, num_categories)
+    settings = CountSettings(
+        num_categories=num_categories,
+        num_predicted=max(args.num_predicted or num_categories, 0 if match is None else len(match) - 1),
+        counts=MergedCounts if matching == "majority" else LabelCounts,
+        boundaries=not args.no_boundaries,
+        match=match,
+    )
+    counts = count_folder(args.predictions, args.ground_truth, wanted, settings, args.processes)
+    found = find_matching(counts, matching if match is None else "identity")
+    scores, classes = compute_scores(counts, found)
+    shown = found if match is None else match
+    classes_known = len(folders) == num_categories
+    class_names = ["other", *(folders if classes_known else map(str, range(1, num_categories + 1)))]
+    print(class_table(class_names, classes, shown))
+    print(score_table(scores))
+    total = len(names or label_names(args.ground_truth))
+    print(f"{counts.images} of {total} images, scores in percent")
+    if args.match_file:
+        write_match(args.match_file, shown)
+        print(f"matching: {args.match_file}")
+    if args.scores_file:
+        report = score_report(counts, scores, classes, class_names, shown)
+        write_json(args.scores_file, {"settings": vars(args), **report})
+        print(f"all figures: {args.scores_file}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
