@@ -1,4 +1,4 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-from . import datasets, engine, evaluation, models
+from . import converters, datasets, engine, evaluation, models
 
-__all__ = ["datasets", "engine", "evaluation", "models"]
+__all__ = ["converters", "datasets", "engine", "evaluation", "models"]

@@ -35,6 +35,8 @@ class EmbeddingQueue(nn.Module):
         self.register_buffer("embeddings", torch.zeros(num_crops, 0, embedding_dim))
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        if f"{prefix}embeddings" not in state_dict:
+            return  # Published checkpoints and those of runs without a queue: it starts empty.
         adopt_stored_shapes(self, ["embeddings"], state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 

@@ -1,0 +1,115 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Reading foreign checkpoints without running code from them, and writing ours completely or not at all."""
+
+import os
+import pickle
+import zipfile
+from argparse import Namespace
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint as tensors, numbers and containers; nothing else is unpickled.
+
+    Published files keep the arguments of their training script as an ``argparse.Namespace``, which is let through.
+
+    Args:
+        path: Local file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, or one that only code could read.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"No checkpoint at {path}.")
+    try:
+        checkpoint = _load(path)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"{path} cannot be read as weights ({str(error).splitlines()[0]}). Is it a checkpoint, complete, and saved "
+            "with nothing but tensors and numbers?"
+        ) from error
+    if not isinstance(checkpoint, Mapping):
+        raise ValueError(f"{path} holds a {type(checkpoint).__name__}, not a checkpoint.")
+    return checkpoint
+
+
+def peek_checkpoint(path: str | Path, map_location: str = "cpu") -> Any:
+    """What a local checkpoint holds, its tensors still on disk; None for anything that is no readable local file.
+
+    Args:
+        path: Local file or any other place a checkpoint can be at.
+        map_location: As for ``torch.load``.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        return None
+    try:
+        return _load(path, map_location, mmap=zipfile.is_zipfile(path))
+    except (pickle.UnpicklingError, RuntimeError, EOFError):
+        return None
+
+
+def read_centroids(path: str | Path) -> Tensor:
+    """Read centroids ``(N, C)`` float32 from an ``.npy`` file, or from a tensor or a dict with ``centroids``.
+
+    Args:
+        path: Local file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no centroids.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"No centroids at {path}.")
+    if Path(path).suffix == ".npy":
+        centroids = torch.from_numpy(np.load(path, allow_pickle=False))
+    else:
+        centroids = torch.load(path, map_location="cpu", weights_only=True)
+        if isinstance(centroids, Mapping):
+            centroids = centroids.get("centroids", centroids.get("decode_head.centroids"))
+    if not isinstance(centroids, Tensor) or centroids.ndim != 2:
+        raise ValueError(f"{path} holds no centroids: an array (N, C), or a dict with one as 'centroids', is expected.")
+    return centroids.float()
+
+
+def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
+    """Write a checkpoint under a temporary name, then give it its own.
+
+    Args:
+        checkpoint: Anything that ``torch.load(weights_only=True)`` takes.
+        path: Local file; its folder is made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        torch.save(dict(checkpoint), partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_centroids(centroids: Tensor, path: str | Path) -> None:
+    """Write centroids ``(N, C)`` as float32 ``.npy``, completely or not at all."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.save(file, centroids.float().cpu().numpy(), allow_pickle=False)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _load(path: str | Path, map_location: str = "cpu", mmap: bool = False) -> Any:
+    allow = getattr(torch.serialization, "safe_globals", None)  # since torch 2.5
+    with allow([Namespace]) if allow else nullcontext():
+        return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)

@@ -1,0 +1,121 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Which kind of checkpoint a file is, told from the names of its weights."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from torch import Tensor, nn
+
+_CONTAINERS = ("state_dict", "model", "teacher")
+_OPTIONAL_NAMES = ("queue.embeddings",)
+_SIZED_WHILE_RUNNING = ("queue.embeddings", "decode_head.centroids")
+
+
+class CheckpointKind(Enum):
+    """Kinds of checkpoints, published ones and ours; the value names the kind in messages."""
+
+    PASS_PRETRAIN = "published PASS pretraining checkpoint"
+    PASS_PIXEL_ATTENTION = "published PASS pixel-attention checkpoint"
+    PASS_FINETUNE = "published PASS fine-tuned checkpoint"
+    SEMI_RESNET = "published semi-supervised ResNet checkpoint"
+    VIT = "vision transformer checkpoint with timm's names"
+    CONVNEXT = "ConvNeXt checkpoint with the original names"
+    RESNET = "bare ResNet"
+    PRETRAINER = "checkpoint of PASSPretrainer"
+    PIXEL_ATTENTION_SEGMENTOR = "checkpoint of PixelAttentionSegmentor"
+    SEGMENTOR = "segmentor checkpoint with a linear head"
+    UNKNOWN = "checkpoint of another model"
+
+
+# The first signature that fits wins. A mark that ends in a dot is a prefix.
+_SIGNATURES: tuple[tuple[CheckpointKind, tuple[str, ...]], ...] = (
+    (CheckpointKind.PASS_PIXEL_ATTENTION, ("conv1.weight", "fbg.threshold")),
+    (CheckpointKind.PASS_PRETRAIN, ("conv1.weight", "projection_head.")),
+    (CheckpointKind.PASS_FINETUNE, ("conv1.weight", "last_layer.weight")),
+    (CheckpointKind.PIXEL_ATTENTION_SEGMENTOR, ("backbone.", "decode_head.offset")),
+    (CheckpointKind.PRETRAINER, ("backbone.", "projector.", "pixel_projector.")),
+    (CheckpointKind.SEGMENTOR, ("backbone.", "decode_head.conv_seg.weight")),
+    (CheckpointKind.CONVNEXT, ("downsample_layers.0.0.weight", "stages.0.0.dwconv.weight")),
+    (CheckpointKind.VIT, ("patch_embed.proj.weight", "blocks.0.attn.qkv.weight")),
+    (CheckpointKind.VIT, ("backbone.patch_embed.proj.weight", "backbone.blocks.0.attn.qkv.weight")),
+    (CheckpointKind.VIT, ("base_encoder.patch_embed.proj.weight", "base_encoder.blocks.0.attn.qkv.weight")),
+    (CheckpointKind.RESNET, ("conv1.weight", "layer1.0.conv1.weight")),
+)
+
+
+def checkpoint_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights inside of a checkpoint, without the ``module.`` of distributed training.
+
+    Args:
+        checkpoint: What ``torch.load`` gave: weights, or a dict that holds them as ``state_dict``, ``model`` or
+            ``teacher``.
+
+    Raises:
+        ValueError: If there are no weights.
+    """
+    found = next((checkpoint[key] for key in _CONTAINERS if isinstance(checkpoint.get(key), Mapping)), checkpoint)
+    weights = {
+        name.removeprefix("module."): value
+        for name, value in found.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }
+    if not weights:
+        raise ValueError(f"no weights found; its entries are: {shorten([str(name) for name in found])}")
+    return weights
+
+
+def detect_checkpoint_kind(state_dict: Mapping[str, Tensor]) -> CheckpointKind:
+    """Kind of checkpoint that weights belong to.
+
+    Args:
+        state_dict: Weights as ``checkpoint_weights`` gives them.
+    """
+    for kind, marks in _SIGNATURES:
+        if all(_has(state_dict, mark) for mark in marks):
+            if kind is CheckpointKind.RESNET and getattr(state_dict.get("head.weight"), "ndim", 0) == 4:
+                return CheckpointKind.SEMI_RESNET
+            return kind
+    return CheckpointKind.UNKNOWN
+
+
+def check_state_dict(state_dict: Mapping[str, Tensor], model: nn.Module, source: str) -> None:
+    """Refuse weights that do not fit a model completely.
+
+    A queue may be absent (it starts empty), and queue and centroids may have any number of rows.
+
+    Args:
+        state_dict: Weights with our names.
+        model: The model they are meant for; it may live on the meta device.
+        source: Where the weights come from, for the message.
+
+    Raises:
+        ValueError: If the weights are of another kind, or names are missing, unexpected or of another shape; the
+            message lists them.
+    """
+    own = model.state_dict()
+    kind, expected = detect_checkpoint_kind(state_dict), detect_checkpoint_kind(own)
+    differences = {
+        "missing": [name for name in own if name not in state_dict and name not in _OPTIONAL_NAMES],
+        "unexpected": [name for name in state_dict if name not in own and name not in _OPTIONAL_NAMES],
+        "of another shape": [
+            f"{name} {tuple(state_dict[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in own.items()
+            if name in state_dict and name not in _SIZED_WHILE_RUNNING and state_dict[name].shape != value.shape
+        ],
+    }
+    if not any(differences.values()):
+        return
+    reason = f"is a {kind.value}; a {expected.value} is expected" if kind is not expected else "does not fit the model"
+    listed = "; ".join(f"{what}: {shorten(names)}" for what, names in differences.items() if names)
+    raise ValueError(f"{source} {reason}. {listed[0].upper()}{listed[1:]}.")
+
+
+def shorten(names: list[str], limit: int = 5) -> str:
+    """The first names of a list, and how many more there are."""
+    shown = ", ".join(names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def _has(state_dict: Mapping[str, Tensor], mark: str) -> bool:
+    return any(name.startswith(mark) for name in state_dict) if mark.endswith(".") else mark in state_dict
