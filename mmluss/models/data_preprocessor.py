@@ -14,14 +14,18 @@ class MultiCropDataPreProcessor(SegDataPreProcessor):
     """Normalises the crops of steps 1 and 2.1 on the model's device; leaves ordinary images to mmseg.
 
     Args:
-        crop_std: Standard deviations for crops, three values in 0..255. The published pretraining used another value
-            for red (0.228 x 255) than all other steps.
+        crop_std: Standard deviations for crops, three values in 0..255; ``std`` by default. The published pretraining
+            used another value for red (0.228 x 255) than all other steps.
+        channels_last: Hand images over in torch's channels-last memory format, in which convolutions on CPUs and on
+            GPUs with tensor cores run up to twice as fast. The numbers change by rounding only.
         **kwargs: As for mmseg's ``SegDataPreProcessor``; ``mean`` and ``std`` are required.
     """
 
-    def __init__(self, crop_std: Sequence[float], **kwargs: Any) -> None:
+    def __init__(self, crop_std: Sequence[float] | None = None, channels_last: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        crop_std = kwargs["std"] if crop_std is None else crop_std
         self.register_buffer("crop_std", torch.tensor(crop_std, dtype=torch.float32).view(-1, 1, 1), False)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Normalise a batch.
@@ -38,12 +42,15 @@ class MultiCropDataPreProcessor(SegDataPreProcessor):
             TypeError: If the crops of the images of a batch were not stacked.
         """
         if not isinstance(data["inputs"], dict):
-            return super().forward(data, training)
+            data = super().forward(data, training)
+            return dict(data, inputs=data["inputs"].contiguous(memory_format=self.memory_format))
         data = self.cast_data(data)
         crops = data["inputs"]["crops"]
         if not isinstance(crops[0], torch.Tensor):
             raise TypeError("Crops come unstacked: set collate_fn=dict(type='default_collate') in train_dataloader.")
         if self.channel_conversion:
             crops = [crop.flip(1) for crop in crops]
-        crops = [(crop.float() - self.mean) / self.crop_std for crop in crops]
+        crops = [
+            ((crop.float() - self.mean) / self.crop_std).contiguous(memory_format=self.memory_format) for crop in crops
+        ]
         return dict(inputs=dict(data["inputs"], crops=crops), data_samples=data.get("data_samples"))

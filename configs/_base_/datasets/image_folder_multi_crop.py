@@ -1,0 +1,15 @@
+crop_data_root = "data/image_folder"
+crop_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="MultiCrop", groups=[dict(size=160, number=2, scale=(0.2, 1.0))]),
+    dict(type="PackMultiCrops"),
+]
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    drop_last=True,
+    worker_init_fn=dict(type="seed_worker"),
+    collate_fn=dict(type="default_collate"),
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    dataset=dict(type="ImageNetSDataset", data_root=crop_data_root, split="train", pipeline=crop_pipeline),
+)

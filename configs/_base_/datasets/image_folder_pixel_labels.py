@@ -1,0 +1,16 @@
+label_data_root = "data/image_folder"
+train_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageNetSAnnotations"),
+    dict(type="RandomResizedCropSeg", size=160, scale=(0.3, 1.0)),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackSegInputs"),
+]
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    drop_last=True,
+    worker_init_fn=dict(type="seed_worker"),
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    dataset=dict(type="ImageNetSDataset", data_root=label_data_root, split="train", pipeline=train_pipeline),
+)

@@ -1,0 +1,219 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""All steps of PASS in a row, each by mmseg's own train and test tools, with controls measured in the same run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmseg.registry import DATASETS
+
+from mmluss.clustering.stages import settings_hash, write_json
+
+from .raw_colour import score_raw_colour
+from .result_panel import TestedModel, draw_result_panel
+from .steps import StepResult, StepRunner, file_hash, folder_hash
+
+_TOOLS = Path(__file__).resolve().parents[1] / ".mim" / "tools"
+_SCORES = "scores.json"
+_LABEL_CHECKPOINT = "pixel_labels.pth"
+_MATCH = "match.json"
+
+
+class PASSPipeline:
+    """Runs steps 1 to 4 and the controls that a pipeline config names.
+
+    A pipeline config holds ``pretrain``, ``pixel_attention`` and ``finetune`` (paths of step configs, relative to the
+    pipeline config), ``data_root``, ``warm_start`` (checkpoint whose ``backbone.`` weights start step 1, or None),
+    ``protocol`` (words for the report), ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_colour``),
+    ``panel`` (arguments of ``draw_panel``) and ``overrides``: for each step, what to change in its config.
+
+    Args:
+        cfg: The pipeline config.
+        work_dir: Each step gets a sub-folder of it.
+        data_root: In place of the config's.
+
+    Raises:
+        FileNotFoundError: If a step config, the data or the warm start is missing.
+    """
+
+    def __init__(self, cfg: Config, work_dir: str | Path, data_root: str | None = None) -> None:
+        self.cfg = cfg
+        self.data_root = str(data_root or cfg.data_root)
+        self.steps = StepRunner(Path(work_dir).resolve())
+        self.data = folder_hash(self.data_root)
+        self.warm_start = cfg.get("warm_start")
+        if self.warm_start is not None and not Path(self.warm_start).is_file():
+            raise FileNotFoundError(f"warm_start checkpoint {self.warm_start} does not exist.")
+        folder = Path(cfg.filename).parent
+        self.step_cfgs = {step: folder / cfg[step] for step in ("pretrain", "pixel_attention", "finetune")}
+        for step, path in self.step_cfgs.items():
+            if not path.is_file():
+                raise FileNotFoundError(f"{cfg.filename}: the config {path} of the step {step} does not exist.")
+
+    def run(self) -> dict:
+        """Do all steps that are not done and write the report.
+
+        Returns:
+            The report: ``steps`` (name, seconds, key figures), ``protocol`` and ``miou`` by row of the comparison.
+        """
+        pretrained = self._pretrain()
+        labels = self._label("2_pixel_attention", pretrained)
+        label_scores = self._test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT)
+        finetuned = self._finetune("3_finetune", pretrained, labels)
+        final = self._test("4_test", finetuned)
+        miou = {"pixel labels (step 2)": label_scores.figures["mIoU"], "fine-tuned (step 4)": final.figures["mIoU"]}
+        for control in self.cfg.get("controls", ()):
+            title, result = getattr(self, f"_control_{control}")()
+            miou[f"control: {title}"] = result.figures["mIoU"]
+        report = dict(
+            protocol=self.cfg.get("protocol", ""),
+            data_root=self.data_root,
+            miou=miou,
+            steps=[dict(name=step.name, seconds=step.seconds, figures=step.figures) for step in self.steps.results],
+        )
+        write_json(self.steps.work_dir / "report.json", report)
+        return report
+
+    def draw_panel(self) -> Path:
+        """Draw the panel of validation images; call it after ``run``.
+
+        Returns:
+            The path of the PNG.
+        """
+        folder = self.steps.work_dir
+        labels, final = folder / "2_pixel_attention", folder / "3_finetune"
+        return draw_result_panel(
+            TestedModel(labels / "config.py", labels / _LABEL_CHECKPOINT, folder / "2_pixel_labels_test" / _MATCH),
+            TestedModel(final / "config.py", _last_checkpoint(final), folder / "4_test" / _MATCH),
+            folder / "panel.png",
+            **self.cfg.get("panel", {}),
+        )
+
+    def _control_no_pretraining(self) -> tuple[str, StepResult]:
+        labels = self._label("c1_no_pretraining_pixel_attention", None)
+        finetuned = self._finetune("c1_no_pretraining_finetune", None, labels)
+        return "the same without step 1", self._test("c1_no_pretraining_test", finetuned)
+
+    def _control_untrained(self) -> tuple[str, StepResult]:
+        labels = self._label("c2_untrained_pixel_attention", None, untrained=True)
+        return "pixel labels of an untrained backbone", self._test("c2_untrained_test", labels, _LABEL_CHECKPOINT)
+
+    def _control_raw_colour(self) -> tuple[str, StepResult]:
+        test_cfg = self._step_cfg("pixel_attention").test_dataloader.dataset
+        train_cfg = self._step_cfg("pixel_attention").train_dataloader.dataset
+
+        def work(folder: Path) -> None:
+            datasets = [DATASETS.build(dict(cfg, pipeline=[])) for cfg in (train_cfg, test_cfg)]
+            write_json(folder / _SCORES, dict(scores=score_raw_colour(*datasets)))
+
+        result = self.steps.run("c3_raw_colour", dict(data=self.data), work, _scores, [_SCORES])
+        return "k-means on raw colour", result
+
+    def _step_cfg(self, step: str) -> Config:
+        cfg = Config.fromfile(self.step_cfgs[step])
+        _set_data_root(cfg, self.data_root)
+        cfg.merge_from_dict(_flat(self.cfg.get("overrides", {}).get(step, {})))
+        return cfg
+
+    def _pretrain(self) -> StepResult:
+        cfg = self._step_cfg("pretrain")
+        if self.warm_start is not None:
+            cfg.model.backbone.init_cfg = _backbone_of(self.warm_start)
+        return self._train("1_pretrain", cfg, [self.warm_start], lambda folder: _last_losses(folder, "loss", "i2i"))
+
+    def _label(self, name: str, pretrained: StepResult | None, untrained: bool = False) -> StepResult:
+        cfg = self._step_cfg("pixel_attention")
+        checkpoint = None if pretrained is None else _last_checkpoint(pretrained.folder)
+        cfg.model.pretrained = None if checkpoint is None else str(checkpoint)
+        if checkpoint is None:
+            # Without step 1 the projector is random; attention learnt through a random projector means nothing.
+            cfg.model.train_projector = True
+            cfg.model.backbone.init_cfg = None
+            if not untrained and self.warm_start is not None:
+                checkpoint = self.warm_start
+                cfg.model.backbone.init_cfg = _backbone_of(checkpoint)
+        return self._train(name, cfg, [checkpoint], _label_figures, [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"])
+
+    def _finetune(self, name: str, pretrained: StepResult | None, labels: StepResult) -> StepResult:
+        cfg = self._step_cfg("finetune")
+        checkpoint = self.warm_start if pretrained is None else _last_checkpoint(pretrained.folder)
+        cfg.model.backbone.init_cfg = None if checkpoint is None else _backbone_of(checkpoint)
+        cfg.train_dataloader.dataset.label_root = str(labels.folder / "pixel_labels")
+        inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
+        return self._train(name, cfg, inputs, lambda folder: _last_losses(folder, "decode.acc_seg"))
+
+    def _train(self, name: str, cfg: Config, inputs: list, figures, outputs: list[str] | None = None) -> StepResult:
+        def work(folder: Path) -> None:
+            cfg.dump(folder / "config.py")
+            self._call("train.py", folder / "config.py", "--work-dir", folder, "--resume")
+
+        hashes = dict(config=_text_hash(cfg), data=self.data)
+        hashes |= {Path(path).name: file_hash(path) for path in inputs if path is not None}
+        return self.steps.run(name, hashes, work, figures, outputs or ["last_checkpoint"])
+
+    def _test(self, name: str, trained: StepResult, checkpoint: str | None = None) -> StepResult:
+        path = trained.folder / checkpoint if checkpoint else _last_checkpoint(trained.folder)
+        cfg = Config.fromfile(trained.folder / "config.py")
+
+        def work(folder: Path) -> None:
+            cfg.test_evaluator.update(scores_file=str(folder / _SCORES), match_file=str(folder / _MATCH))
+            cfg.dump(folder / "config.py")
+            self._call("test.py", folder / "config.py", path, "--work-dir", folder)
+
+        hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_hash(path))
+        return self.steps.run(name, hashes, work, _scores, [_SCORES, _MATCH])
+
+    def _call(self, tool: str, *arguments: object) -> None:
+        command = [sys.executable, str(_TOOLS / tool), *map(str, arguments)]
+        MMLogger.get_current_instance().info(" ".join(command))
+        subprocess.run(command, check=True)
+
+
+def _backbone_of(checkpoint: str | Path) -> dict:
+    return dict(type="Pretrained", checkpoint=str(checkpoint), prefix="backbone.")
+
+
+def _set_data_root(node: object, data_root: str) -> None:
+    if isinstance(node, dict):
+        if node.get("type") == "ImageNetSDataset":
+            node["data_root"] = data_root
+        for child in node.values():
+            _set_data_root(child, data_root)
+    elif isinstance(node, list | tuple):
+        for child in node:
+            _set_data_root(child, data_root)
+
+
+def _flat(options: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in options.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _text_hash(cfg: Config) -> str:
+    return settings_hash(cfg.to_dict())
+
+
+def _last_checkpoint(folder: Path) -> Path:
+    return folder / Path((folder / "last_checkpoint").read_text().strip()).name
+
+
+def _scores(folder: Path) -> dict[str, float]:
+    scores = json.loads((folder / _SCORES).read_text())["scores"]
+    return {name: scores[name] for name in ("mIoU", "Acc", "FMeasure")}
+
+
+def _label_figures(folder: Path) -> dict[str, float | str]:
+    manifest = json.loads((folder / "pixel_labels" / "manifest.json").read_text())
+    figures = {name: manifest["clustering"][name] for name in ("nmi", "accuracy") if name in manifest["clustering"]}
+    return dict(figures, threshold=manifest["threshold"]["value"])
+
+
+def _last_losses(folder: Path, *names: str) -> dict[str, float]:
+    lines = [line for log in sorted(folder.glob("*/vis_data/scalars.json")) for line in log.read_text().splitlines()]
+    records = [record for record in map(json.loads, lines) if names[0] in record]
+    return {name: records[-1][name] for name in names} if records else {}
