@@ -158,7 +158,7 @@ def _one_restart(
     clustering.max_points_per_centroid = len(rows)
     index = _flat_index(channels)
     if rows.dtype == np.float16:
-        clustering.decode_block_size = max(1, BLOCK_BYTES // (4 * channels))
+        clustering.decode_block_size = min(len(rows), max(1, BLOCK_BYTES // (4 * channels)))
         codec = faiss.IndexScalarQuantizer(channels, faiss.ScalarQuantizer.QT_fp16)
         clustering.train_encoded(np.ascontiguousarray(rows).view(np.uint8), codec, index)
     else:

@@ -1,0 +1,171 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Embeddings of all training images in one memory-mapped file (PASS, step 2.2)."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine import dist
+from mmengine.logging import MMLogger
+from mmseg.structures import SegDataSample
+from rich.progress import track
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from .image_batches import centre_crop, consecutive_batches, load_batches, my_share, normalized_parts
+from .kmeans import normalize_rows
+from .saliency import sample_saliency
+from .stages import replace_file, write_json
+
+FLUSH_SECONDS = 10.0
+
+
+class EmbeddingFile:
+    """Rows of M embeddings on disk, with a note of which are there.
+
+    `embeddings.npy` holds the rows, `embeddings_done.npy` one byte a row, `embeddings.json` what they were made from;
+    files that were made from something else are replaced. On disk: M x C x 2 bytes in half precision, 4.6 GiB for
+    1.2 million x 2048 (twice that in single); in memory only the rows of a batch, the system keeps or drops the rest.
+    All processes open it together, each writes its own rows.
+
+    Args:
+        folder: existing folder, one file system for all processes.
+        key: hash of everything the embeddings depend on.
+        shape: (M, C).
+        dtype: "float16" or "float32".
+
+    Raises:
+        ValueError: another dtype.
+        OSError: the disk has no room for the rows.
+    """
+
+    def __init__(self, folder: str | Path, key: str, shape: tuple[int, int], dtype: str = "float16") -> None:
+        if dtype not in ("float16", "float32"):
+            raise ValueError(f"embeddings can be stored as float16 or float32, not {dtype!r}")
+        self.path = Path(folder) / "embeddings.npy"
+        done_path = self.path.with_name("embeddings_done.npy")
+        note_path = self.path.with_suffix(".json")
+        note = dict(key=key, shape=list(shape), dtype=dtype)
+        if dist.is_main_process() and not (note_path.is_file() and json.loads(note_path.read_text()) == note):
+            note_path.unlink(missing_ok=True)
+            _reserve(self.path, shape, np.dtype(dtype))
+            _reserve(done_path, shape[:1], np.dtype(np.uint8))
+            write_json(note_path, note)
+        dist.barrier()
+        self.rows = np.load(self.path, mmap_mode="r+", allow_pickle=False)
+        self._done = np.load(done_path, mmap_mode="r+", allow_pickle=False)
+        self._written: list[int] = []
+        self._flushed = time.monotonic()
+
+    def missing(self, indices: list[int]) -> bool:
+        """Whether any of these rows is not there yet."""
+        return not self._done[indices].all()
+
+    def write(self, indices: list[int], embeddings: np.ndarray) -> None:
+        """Write rows, L2-normalised; they are noted as there once they are on disk, every few seconds."""
+        self.rows[indices] = normalize_rows(embeddings)
+        self._written += indices
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring all written rows to disk, then note them as there."""
+        self.rows.flush()
+        self._done[self._written] = 1
+        self._done.flush()
+        self._written.clear()
+        self._flushed = time.monotonic()
+
+
+def _reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """A file of zeros that owns its disk blocks: a full disk shows here, not as a crash while writing to the map."""
+    try:
+        with replace_file(path) as file:
+            header = dict(shape=tuple(shape), fortran_order=False, descr=np.lib.format.dtype_to_descr(dtype))
+            np.lib.format.write_array_header_1_0(file, header)
+            file.flush()
+            size = file.tell() + int(np.prod(shape)) * dtype.itemsize
+            os.posix_fallocate(file.fileno(), 0, size) if hasattr(os, "posix_fallocate") else file.truncate(size)
+    except OSError as error:
+        raise OSError(f"cannot make room for {path} ({shape} {dtype}): {error}") from error
+
+
+@torch.no_grad()
+def extract_embeddings(
+    model: nn.Module,
+    dataset: Dataset,
+    folder: str | Path,
+    key: str,
+    batch_size: int,
+    num_workers: int = 0,
+    crop_size: int | None = 224,
+    dtype: str = "float16",
+    use_saliency: bool = False,
+) -> np.ndarray:
+    """Embeddings of all images of a data set, shared among processes; rows that are on disk already are kept.
+
+    Batches are the same whatever is missing, so an interrupted run gives the numbers of an uninterrupted one.
+
+    Args:
+        model: a `PixelAttentionSegmentor` in eval mode.
+        dataset: gives whole images of a common short side (`ResizeEdge`, `PackSegInputs`).
+        folder: where the memory-mapped files go; made if it is not there.
+        key: hash of weights, data list and settings.
+        batch_size: images a batch and process.
+        num_workers: loading processes of each process.
+        crop_size: side of the centre crop, pixels; None for whole images.
+        dtype: "float16" or "float32" on disk.
+        use_saliency: the saliency map of each data sample replaces the attention.
+
+    Returns:
+        Memory map (M, C), rows L2-normalised, read-only.
+
+    Raises:
+        ValueError: an image is smaller than the crop; an embedding holds NaN or infinity; a saliency map is missing.
+            The message names the image.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    store = EmbeddingFile(folder, key, (len(dataset), model.decode_head.centroids.shape[1]), dtype)
+    mine = my_share(consecutive_batches(len(dataset), batch_size))
+    todo = [batch for batch in mine if store.missing(batch)]
+    if len(todo) < len(mine):
+        MMLogger.get_current_instance().info(f"embeddings: {len(mine) - len(todo)} of {len(mine)} batches are there")
+    loader = load_batches(dataset, todo, num_workers)
+    progress = track(loader, "embeddings", total=len(todo), disable=not dist.is_main_process())
+    for indices, data in zip(todo, progress, strict=True):
+        for inputs, positions in normalized_parts(model, data, crop_size):
+            samples = [data["data_samples"][position] for position in positions]
+            saliency = _cropped_saliency(data, positions, crop_size).to(inputs.device) if use_saliency else None
+            embeddings = model.image_embeddings(inputs, saliency).float().cpu().numpy()
+            _check_finite(embeddings, samples)
+            store.write([indices[position] for position in positions], embeddings)
+    store.flush()
+    dist.barrier()
+    MMLogger.get_current_instance().info(f"embeddings: {store.rows.shape} {store.rows.dtype} in {store.path}")
+    return np.load(store.path, mmap_mode="r", allow_pickle=False)
+
+
+def _cropped_saliency(data: dict[str, Any], positions: list[int], crop_size: int | None) -> Tensor:
+    """Saliency maps (B, 1, H, W) that lie over the crops of these images."""
+    maps = []
+    for position in positions:
+        size = data["inputs"][position].shape[-2:]
+        saliency = sample_saliency(data["data_samples"][position])[None, None]
+        saliency = F.interpolate(saliency, size=size, mode="bilinear", antialias=True)[0]
+        maps.append(saliency if crop_size is None else centre_crop(saliency, crop_size))
+    return torch.stack(maps)
+
+
+def _check_finite(embeddings: np.ndarray, samples: list[SegDataSample]) -> None:
+    finite = np.isfinite(embeddings).all(axis=1)
+    if not finite.all():
+        name = samples[int(np.argmin(finite))].metainfo.get("img_path")
+        raise ValueError(
+            f"the embedding of {name} holds NaN or infinity: training diverged, or the image is broken; look at the "
+            "losses of the checkpoint, and at the image"
+        )

@@ -1,0 +1,51 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Settings of clustering and labelling."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PseudoLabelSettings:
+    """How to cluster and label.
+
+    Attributes:
+        num_categories: N, the number of clusters.
+        threshold: a number in 0..1; "val": the best mIoU on validation images with masks; "otsu": from the scores of
+            the training images alone.
+        crop_size: side in pixels of the centre crop that gives an image's embedding, None for the whole image.
+        iterations: Lloyd rounds of k-means.
+        restarts: random starts of k-means.
+        seed: seed of k-means.
+        dtype: "float16" or "float32", of the embeddings on disk.
+        use_saliency: saliency maps replace the attention.
+        otsu_images: "otsu" looks at so many images at most, spread evenly over the data list.
+        batch_size: images a batch and process.
+        num_workers: loading processes of each process.
+        writers: threads of each process that write label maps.
+
+    Raises:
+        ValueError: a threshold that is neither of these.
+    """
+
+    num_categories: int
+    threshold: float | str = "val"
+    crop_size: int | None = 224
+    iterations: int = 20
+    restarts: int = 30
+    seed: int = 0
+    dtype: str = "float16"
+    use_saliency: bool = False
+    otsu_images: int = 10000
+    batch_size: int = 32
+    num_workers: int = 4
+    writers: int = 4
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1
+        if not number and self.threshold not in ("val", "otsu"):
+            raise ValueError(f"threshold is a number in 0..1, 'val' or 'otsu', not {self.threshold!r}")
+
+    def chosen(self, *names: str) -> dict[str, Any]:
+        """Some of the settings, by name."""
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,122 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""The foreground threshold: from validation masks (PASS, step 2.3), or without any label (Otsu 1979)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine import dist
+from torch import nn
+from torch.utils.data import Dataset
+
+from mmluss.evaluation.threshold_sweep import ThresholdSweep
+from mmluss.models.pixel_labeling import resize_pixel_labels
+
+from .image_batches import my_share
+from .pixel_labels import predict_pixel_scores
+
+HISTOGRAM_BINS = 4096
+
+
+def otsu_threshold(histogram: np.ndarray, bin_edges: np.ndarray) -> float:
+    """Threshold that separates a histogram into two classes of greatest between-class variance.
+
+    Args:
+        histogram: (n,) counts.
+        bin_edges: (n + 1,) ascending.
+
+    Returns:
+        the edge between the last bin of the lower class and the first of the upper one; the lowest in a tie.
+
+    Raises:
+        ValueError: all counts are in one bin or there are none.
+    """
+    counts = np.asarray(histogram, np.float64)
+    if np.count_nonzero(counts) < 2:
+        raise ValueError(
+            "Otsu's threshold needs scores of at least two values, but all are alike: is the attention trained? Give a "
+            "number, or 'val', as threshold"
+        )
+    edges = np.asarray(bin_edges, np.float64)
+    centers = (edges[:-1] + edges[1:]) / 2
+    lower = np.cumsum(counts)[:-1]
+    lower_sum = np.cumsum(counts * centers)[:-1]
+    upper = counts.sum() - lower
+    upper_sum = (counts * centers).sum() - lower_sum
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = lower * upper * (lower_sum / lower - upper_sum / upper) ** 2
+    return float(edges[1 + int(np.argmax(np.nan_to_num(variance)))])
+
+
+def score_histogram(
+    model: nn.Module,
+    dataset: Dataset,
+    batches: list[list[int]],
+    num_workers: int = 0,
+    use_saliency: bool = False,
+    bins: int = HISTOGRAM_BINS,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Histogram of the foreground scores of images in 0..1, every image with the same weight; shared among processes.
+
+    Args:
+        model: a `PixelAttentionSegmentor` with centroids, in eval mode.
+        dataset: gives whole images of a common short side.
+        batches: indices of the images that are loaded together.
+        num_workers: loading processes of each process.
+        use_saliency: take the saliency map of each data sample instead of the attention.
+        bins: number of equal bins.
+
+    Returns:
+        (bins,) float64 and (bins + 1,) edges.
+    """
+    share = my_share(batches)
+    found = {}
+    for index, _, _, score in predict_pixel_scores(model, dataset, share, num_workers, use_saliency, "score histogram"):
+        found[index] = torch.histc(score, bins, 0, 1).double() / score.numel()
+    total = sum(found.values(), torch.zeros(bins, dtype=torch.float64))
+    return sum(dist.all_gather_object(total.numpy())), np.linspace(0, 1, bins + 1)
+
+
+@torch.no_grad()
+def sweep_thresholds(
+    model: nn.Module,
+    dataset: Dataset,
+    batches: list[list[int]],
+    num_categories: int,
+    num_clusters: int,
+    num_workers: int = 0,
+    use_saliency: bool = False,
+) -> dict[str, Any]:
+    """Validation mIoU at each threshold 0.00, 0.01 .. 0.80, each with its own matching; shared among processes.
+
+    Args:
+        model: a `PixelAttentionSegmentor` with centroids, in eval mode.
+        dataset: gives whole images of a common short side, with masks in their original size.
+        batches: indices of the images that are loaded together.
+        num_categories: true categories, 0 aside.
+        num_clusters: predicted categories N, 0 aside.
+        num_workers: loading processes of each process.
+        use_saliency: the saliency map of each data sample replaces the attention.
+
+    Returns:
+        what `ThresholdSweep.compute` gives, with `best_threshold` and `best_miou`.
+
+    Raises:
+        ValueError: an image has no mask; the message names it.
+    """
+    sweep = ThresholdSweep(num_categories, num_predicted=num_clusters)
+    share = my_share(batches)
+    scored = predict_pixel_scores(model, dataset, share, num_workers, use_saliency, "threshold sweep")
+    for _, sample, category, score in scored:
+        if "gt_sem_seg" not in sample:
+            raise ValueError(
+                f"{sample.metainfo.get('img_path')} has no mask: threshold 'val' needs validation images with masks "
+                "(LoadImageNetSAnnotations in the pipeline); without any, use 'otsu' or a number"
+            )
+        truth = sample.gt_sem_seg.data[0].numpy()
+        category, score = resize_pixel_labels(category, score, truth.shape, None)
+        sweep.update(category.numpy(), truth, score.numpy(), str(sample.metainfo.get("img_path")))
+    parts = dist.all_gather_object(sweep)
+    for other in parts[1:]:
+        parts[0].merge(other)
+    return parts[0].compute()
