@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Test with one process a GPU:  bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [arguments of tools/test.py]
+# On several machines set NNODES, NODE_RANK, MASTER_ADDR and PORT as for mmsegmentation's script of this name.
+set -euo pipefail
+
+if [ $# -lt 3 ]; then
+  echo "Usage: bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [arguments of tools/test.py]" >&2
+  exit 2
+fi
+config=$1 checkpoint=$2 gpus=$3
+shift 3
+exec python -m torch.distributed.run \
+  --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" --nproc_per_node="$gpus" \
+  --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \
+  "$(dirname "$0")/test.py" "$config" "$checkpoint" --launcher pytorch "$@"
