@@ -1,0 +1,21 @@
+# Free protocol: starts from ImageNet-supervised weights and trains them gently, with Adam, for a few epochs.
+_base_ = [
+    "../_base_/models/pass_pretrain_efficientnet-lite0.py",
+    "../_base_/datasets/image_folder_multi_crop.py",
+    "../_base_/schedules/adam_short.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    backbone=dict(
+        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/efficientnet-lite0_imagenet.pth", prefix="backbone.")
+    )
+)
+train_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=6, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=6)
+custom_hooks = [
+    dict(type="EpochSeedHook"),
+    dict(type="PrototypeHook", freeze_iters=15, queue_start_epoch=0),
+    dict(type="CollapseWarningHook", interval=15),
+]
