@@ -6,6 +6,7 @@ from .embedding_queue import EmbeddingQueue
 from .knn_segmentor import KNNSegmentor
 from .linear_head import LinearHead
 from .luss_segmentor import LUSSSegmentor
+from .partly_frozen_timm import PartlyFrozenTIMMBackbone
 from .pass_pretrainer import PASSPretrainer
 from .pixel_attention import PixelAttentionHead
 from .pixel_attention_segmentor import PixelAttentionSegmentor
@@ -18,6 +19,7 @@ __all__ = [
     "LinearHead",
     "MultiCropDataPreProcessor",
     "PASSPretrainer",
+    "PartlyFrozenTIMMBackbone",
     "PixelAttentionHead",
     "PixelAttentionSegmentor",
     "Prototypes",

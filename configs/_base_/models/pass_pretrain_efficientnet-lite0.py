@@ -9,7 +9,7 @@ data_preprocessor = dict(
 model = dict(
     type="PASSPretrainer",
     data_preprocessor=data_preprocessor,
-    backbone=dict(type="mmpretrain.TIMMBackbone", model_name="tf_efficientnet_lite0", features_only=True),
+    backbone=dict(type="PartlyFrozenTIMMBackbone", model_name="tf_efficientnet_lite0", frozen_stages=3),
     hidden_channels=256,
     embedding_dim=32,
     num_prototypes=100,

@@ -10,7 +10,7 @@ data_preprocessor = dict(
 model = dict(
     type="LUSSSegmentor",
     data_preprocessor=data_preprocessor,
-    backbone=dict(type="mmpretrain.TIMMBackbone", model_name="tf_efficientnet_lite0", features_only=True),
+    backbone=dict(type="PartlyFrozenTIMMBackbone", model_name="tf_efficientnet_lite0", frozen_stages=3),
     decode_head=dict(type="LinearHead"),
     test_cfg=dict(max_resolution=1000, limited_side="height"),
 )

@@ -1,3 +1,3 @@
-# For warm starts and small data: LARC moves a weight by lr x 0.001 of its norm an iteration, too little for 100 of them.
+# For warm starts and small data: LARC moves a weight by lr x 0.001 of its norm an iteration, too little here.
 optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=1e-3))
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=2)
