@@ -3,9 +3,11 @@
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,7 @@ class OfficialWeights:
     """Weights that the golden data generate from the published names instead of storing them."""
 
     @staticmethod
+    @lru_cache(maxsize=2048)
     def fill(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
         """Value of one entry, from its published name without `module.`."""
         generator = np.random.default_rng(zlib.crc32(name.encode()) + seed)
@@ -115,3 +118,42 @@ def image_batch():
         return (torch.from_numpy(images).float() / 255 - 0.5) / 0.25
 
     return convert
+
+
+@pytest.fixture(scope="session")
+def resnet_config():
+    """`r18`, `resnet50`, `r50_d16` ... as a config of mmseg's ResNet."""
+
+    def config(arch: str) -> dict:
+        depth, stride_16 = re.fullmatch(r"r(?:esnet)?(\d+)(_d16)?", arch).groups()
+        common = dict(type="ResNet", depth=int(depth), norm_cfg=dict(type="BN"), zero_init_residual=False)
+        if not stride_16:
+            return common
+        return dict(common, strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2), contract_dilation=True)
+
+    return config
+
+
+def stored_names(table: np.ndarray) -> list[str]:
+    """Lines of a text stored as UTF-8 bytes."""
+    return table.tobytes().decode().splitlines()
+
+
+@pytest.fixture
+def assert_gradient_norms():
+    """Compare gradients with stored norms, -1 for none; tiny ones are rounding noise of biases before a batch norm."""
+
+    def compare(model: nn.Module, names: np.ndarray, norms: np.ndarray, relative: float, rename=mmluss_to_pass) -> None:
+        parameters = rename(dict(model.named_parameters()))
+        expected = dict(zip(stored_names(names), norms, strict=True))
+        assert parameters.keys() == expected.keys()
+        noise = 1e-4 * norms.max()
+        for name, parameter in parameters.items():
+            computed = -1.0 if parameter.grad is None else float(parameter.grad.norm())
+            if expected[name] > noise:
+                np.testing.assert_allclose(computed, expected[name], rtol=relative, err_msg=name)
+            else:
+                assert computed <= 2 * noise
+                assert (computed == -1.0) == (expected[name] == -1.0), name
+
+    return compare

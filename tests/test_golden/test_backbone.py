@@ -9,15 +9,6 @@ from mmseg.registry import MODELS
 CLOSE = dict(eval=1e-4, train=2e-3)  # relative to the largest value of a map
 
 
-def build_resnet(arch: str):
-    """`r18`, `resnet50`, `r50_d16` ... as mmseg's ResNet."""
-    depth, stride_16 = re.fullmatch(r"r(?:esnet)?(\d+)(_d16)?", arch).groups()
-    config = dict(type="ResNet", depth=int(depth), norm_cfg=dict(type="BN"), zero_init_residual=False)
-    if stride_16:
-        config.update(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2), contract_dilation=True)
-    return MODELS.build(config)
-
-
 def assert_map(stored: dict, key: str, computed: torch.Tensor, relative: float) -> None:
     """Compare a map of which only every n-th channel may be stored, and its statistics."""
     computed = computed.detach().double().numpy()
@@ -28,9 +19,9 @@ def assert_map(stored: dict, key: str, computed: torch.Tensor, relative: float) 
 
 
 @pytest.mark.golden_kind("backbone")
-def test_feature_maps_and_running_statistics(case, official_weights, image_batch):
+def test_feature_maps_and_running_statistics(case, official_weights, image_batch, resnet_config):
     stored, seed = case.arrays, case.settings["fill_seed"]
-    backbone = build_resnet(case.settings["arch"])
+    backbone = MODELS.build(resnet_config(case.settings["arch"]))
     weights = official_weights.filled(backbone.state_dict(), seed)
     for index in range(len([key for key in stored if re.fullmatch(r"img\d+", key)])):
         images = image_batch(stored[f"img{index}"])
