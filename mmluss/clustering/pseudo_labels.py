@@ -27,6 +27,28 @@ from .thresholds import otsu_threshold, score_histogram, sweep_thresholds
 CENTROID_STATE = ("decode_head.centroids", "decode_head.threshold")
 
 
+def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation: BaseDataset | None) -> None:
+    """Find out before hours of work what would stop it.
+
+    Args:
+        dataset: training images.
+        settings: how to cluster and label.
+        validation: validation images.
+
+    Raises:
+        ValueError: fewer images than clusters; threshold "val" without validation images, or without known categories.
+    """
+    if len(dataset) < settings.num_categories:
+        raise ValueError(
+            f"{len(dataset)} images cannot make {settings.num_categories} clusters: give more images, or a smaller "
+            "num_categories"
+        )
+    if settings.threshold == "val" and validation is None:
+        raise ValueError("threshold 'val' needs validation images with masks; without any, use 'otsu' or a number")
+    if settings.threshold == "val" and len(validation.metainfo["classes"]) < 2:
+        raise ValueError("threshold 'val' needs validation images of known categories: give classes in metainfo")
+
+
 class PseudoLabelling:
     """One run of steps 2.2 to 2.4 into a folder; a run that was interrupted goes on where it stopped.
 
@@ -43,7 +65,7 @@ class PseudoLabelling:
         validation: validation images under the test pipeline, with masks; for threshold "val" only.
 
     Raises:
-        ValueError: fewer images than clusters; threshold "val" without validation images.
+        ValueError: as for `check_inputs`.
         FileExistsError: `pixel_labels` holds files that are not of an earlier run.
     """
 
@@ -55,13 +77,7 @@ class PseudoLabelling:
         settings: PseudoLabelSettings,
         validation: BaseDataset | None = None,
     ) -> None:
-        if len(dataset) < settings.num_categories:
-            raise ValueError(
-                f"{len(dataset)} images cannot make {settings.num_categories} clusters: give more images, or a smaller "
-                "num_categories"
-            )
-        if settings.threshold == "val" and validation is None:
-            raise ValueError("threshold 'val' needs validation images with masks; without any, use 'otsu' or a number")
+        check_inputs(dataset, settings, validation)
         self.model = model
         self.dataset = dataset
         self.settings = settings

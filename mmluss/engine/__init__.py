@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Optimizer and hooks."""
 
-from .hooks import CollapseWarningHook, EpochSeedHook, PrototypeHook
+from .hooks import CollapseWarningHook, EpochSeedHook, PrototypeHook, PseudoLabelHook, SupportHook
 from .larc import LARC
 
-__all__ = ["LARC", "CollapseWarningHook", "EpochSeedHook", "PrototypeHook"]
+__all__ = ["LARC", "CollapseWarningHook", "EpochSeedHook", "PrototypeHook", "PseudoLabelHook", "SupportHook"]

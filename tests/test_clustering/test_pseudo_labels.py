@@ -169,6 +169,15 @@ def test_bad_settings(photo_root, tmp_path, changes, message):
         labelling(photo_root, tmp_path, **changes)
 
 
+def test_validation_images_of_unknown_categories(photo_root, tmp_path):
+    (tmp_path / "validation").mkdir()
+    (tmp_path / "validation" / "a.png").symlink_to(photo_root / "train" / "blue" / "blue_0.png")
+    with pytest.raises(ValueError, match="validation images of known categories"):
+        PseudoLabelling(
+            SmallSegmentor(), photos(photo_root), tmp_path, settings(threshold="val"), photos(tmp_path, "validation")
+        )
+
+
 def test_files_of_others_are_not_touched(photo_root, tmp_path):
     (tmp_path / "pixel_labels").mkdir()
     (tmp_path / "pixel_labels" / "mask.png").write_bytes(b"")

@@ -4,5 +4,7 @@
 from .collapse_warning_hook import CollapseWarningHook
 from .epoch_seed_hook import EpochSeedHook
 from .prototype_hook import PrototypeHook
+from .pseudo_label_hook import PseudoLabelHook
+from .support_hook import SupportHook
 
-__all__ = ["CollapseWarningHook", "EpochSeedHook", "PrototypeHook"]
+__all__ = ["CollapseWarningHook", "EpochSeedHook", "PrototypeHook", "PseudoLabelHook", "SupportHook"]

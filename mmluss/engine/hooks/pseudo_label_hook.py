@@ -1,0 +1,155 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Clusters and labels the training images after step 2.1 (PASS, steps 2.2 to 2.4)."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+from mmengine import dist
+from mmengine.dataset import BaseDataset
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, HOOKS
+
+from mmluss.clustering.pseudo_labels import PseudoLabelling, check_inputs
+from mmluss.clustering.saliency import pipeline_with_saliency
+from mmluss.clustering.settings import PseudoLabelSettings
+
+
+@HOOKS.register_module()
+class PseudoLabelHook(Hook):
+    """Writes one label map for each training image once training is over.
+
+    The work folder gets `pixel_labels/CATEGORY/NAME.png` with `pixel_labels/manifest.json`, `centroids.npy`, the
+    checkpoint `pixel_labels.pth` (the trained model with centroids and threshold: `tools/test.py` scores it) and
+    `clustering/` (embeddings and the record of finished stages). Interrupted anywhere, the same command with `--resume`
+    goes on where it stopped. See `docs/clustering.md`.
+
+    Args:
+        num_categories: Number N of clusters; by default that of the data set's categories.
+        threshold: Foreground threshold: a number in 0..1, "val" or "otsu"; see `PseudoLabelSettings`.
+        dataloader: `dataset`, `batch_size` and `num_workers` for the images to cluster and label, under the test
+            pipeline (whole images). By default the data set of `train_dataloader` with the pipeline of
+            `test_dataloader` and without labels. `batch_size` counts per process.
+        val_dataloader: The same for the images with masks that "val" looks at; by default `test_dataloader`.
+        saliency_root: Folder of saliency maps of the images to label, which then replace the attention; the pipeline
+            need not load them. The same as `saliency_root` of the data set.
+        out_dir: Where everything goes; by default the work folder.
+        settings: Further arguments of `PseudoLabelSettings`: crop_size, iterations, restarts, seed, dtype,
+            otsu_images, writers.
+
+    Raises:
+        ValueError: A data set of the configuration cannot be used for this; the message says why.
+    """
+
+    def __init__(
+        self,
+        num_categories: int | None = None,
+        threshold: float | str = "val",
+        dataloader: dict | None = None,
+        val_dataloader: dict | None = None,
+        saliency_root: str | None = None,
+        out_dir: str | None = None,
+        **settings: Any,
+    ) -> None:
+        self.num_categories = num_categories
+        self.dataloader = dataloader
+        self.val_dataloader = val_dataloader
+        self.saliency_root = saliency_root
+        self.out_dir = out_dir
+        self.settings = dict(threshold=threshold, **settings)
+        PseudoLabelSettings(num_categories or 1, **self.settings)
+
+    def before_train(self, runner: Runner) -> None:
+        """Look through the data sets now, not after hours of training."""
+        check_inputs(*self._inputs(runner.cfg))
+
+    def after_train(self, runner: Runner) -> None:
+        """Cluster and label with the model just trained."""
+        self.write_labels(runner)
+
+    def write_labels(self, runner: Runner) -> dict[str, Any]:
+        """Cluster and label with the runner's model, which then holds centroids and threshold, and is saved.
+
+        Returns:
+            the manifest.
+        """
+        dataset, settings, validation = self._inputs(runner.cfg)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        folder = Path(self.out_dir or runner.work_dir)
+        manifest = PseudoLabelling(model, dataset, folder, settings, validation).run()
+        _save(runner, folder, "pixel_labels.pth")
+        return manifest
+
+    def _inputs(self, cfg: dict) -> tuple[BaseDataset, PseudoLabelSettings, BaseDataset | None]:
+        loader = copy.deepcopy(self.dataloader or default_dataloader(cfg))
+        dataset_cfg = loader["dataset"]
+        if self.saliency_root is not None:
+            dataset_cfg["saliency_root"] = self.saliency_root
+        dataset = build_dataset(dataset_cfg)
+        num_categories = self.num_categories or len(dataset.metainfo["classes"]) - 1
+        if num_categories < 1:
+            raise ValueError("the data set has no categories, so PseudoLabelHook needs num_categories")
+        settings = PseudoLabelSettings(
+            num_categories,
+            use_saliency=dataset_cfg.get("saliency_root") is not None,
+            batch_size=loader.get("batch_size", 32),
+            num_workers=loader.get("num_workers", 4),
+            **self.settings,
+        )
+        return dataset, settings, self._validation(cfg, settings)
+
+    def _validation(self, cfg: dict, settings: PseudoLabelSettings) -> BaseDataset | None:
+        loader = self.val_dataloader or cfg.get("test_dataloader")
+        if settings.threshold != "val" or loader is None:
+            return None
+        dataset_cfg = loader["dataset"]
+        if settings.use_saliency and dataset_cfg.get("saliency_root") is None:
+            raise ValueError(
+                "threshold 'val' with saliency maps needs those of the validation images, too: give saliency_root in "
+                "val_dataloader.dataset, or 'otsu' or a number as threshold"
+            )
+        return build_dataset(dataset_cfg)
+
+
+def default_dataloader(cfg: dict) -> dict:
+    """The training images of a configuration, under its test pipeline and without labels.
+
+    Raises:
+        ValueError: The configuration has no such data sets.
+    """
+    train, test = cfg.get("train_dataloader"), cfg.get("test_dataloader")
+    if train is None or test is None or "pipeline" not in train["dataset"] or "pipeline" not in test["dataset"]:
+        raise ValueError(
+            "cannot find out which images to label, as train_dataloader or test_dataloader is missing or its dataset "
+            "has no pipeline: give PseudoLabelHook a dataloader"
+        )
+    dataset = dict(train["dataset"], pipeline=test["dataset"]["pipeline"], label_root=False)
+    return dict(dataset=dataset, batch_size=train.get("batch_size", 32), num_workers=train.get("num_workers", 4))
+
+
+def build_dataset(cfg: dict) -> BaseDataset:
+    """A data set of whole images, with saliency maps in the samples if it has a `saliency_root`.
+
+    Raises:
+        ValueError: The pipeline crops, so that labels would not cover the images.
+    """
+    cfg = dict(copy.deepcopy(cfg), test_mode=True)
+    crops = [transform["type"] for transform in cfg.get("pipeline", ()) if "Crop" in transform["type"]]
+    if crops:
+        raise ValueError(f"{crops[0]}: labels need whole images; the crop of an embedding is made by crop_size")
+    if cfg.get("saliency_root") is not None:
+        cfg["pipeline"] = pipeline_with_saliency(cfg["pipeline"])
+    return DATASETS.build(cfg)
+
+
+def _save(runner: Runner, folder: Path, name: str) -> None:
+    temporary = f".{name}.tmp"
+    meta = dict(epoch=runner.epoch, iter=runner.iter)
+    runner.save_checkpoint(str(folder), temporary, save_optimizer=False, save_param_scheduler=False, meta=meta)
+    if dist.is_main_process():
+        os.replace(folder / temporary, folder / name)
+        runner.logger.info(f"model with centroids and threshold: {folder / name}")
+    dist.barrier()

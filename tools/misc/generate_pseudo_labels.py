@@ -1,0 +1,40 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Cluster and label the training images with a checkpoint of step 2.1, as PseudoLabelHook does after training."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from mmluss.engine.hooks import PseudoLabelHook
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", help="configuration of step 2.1, with a PseudoLabelHook in custom_hooks")
+    parser.add_argument("checkpoint", help="checkpoint of step 2.1")
+    parser.add_argument("--work-dir", help="where the results go; by default work_dirs/CONFIG")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help="set by the launcher; not used")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="changes to the configuration: KEY=VALUE")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
+    cfg.load_from, cfg.resume = args.checkpoint, False
+    runner = Runner.from_cfg(cfg)
+    hooks = [hook for hook in runner.hooks if isinstance(hook, PseudoLabelHook)]
+    if len(hooks) != 1:
+        raise SystemExit(f"{args.config}: custom_hooks must hold one PseudoLabelHook, but hold {len(hooks)}")
+    runner.load_or_resume()
+    hooks[0].write_labels(runner)
+
+
+if __name__ == "__main__":
+    main()
