@@ -30,7 +30,8 @@ class PASSPretrainer(BaseModel):
         num_prototypes: Number K of prototypes.
         queue: ``dict(length=...)`` for ``EmbeddingQueue``, or None. ``PrototypeHook`` says from which epoch it fills.
         shallow_stages: Stages of the deep-to-shallow loss, e.g. ``[3]`` or ``[3, 2]``; empty for none.
-        loss_weights: Weight of the image loss, then one for each shallow stage in the order given; their sum divides.
+        loss_weights: Weight of the image loss, then one for each shallow stage in the order given. The sum of all
+            divides, of weights beyond those too.
         temperature: Softmax temperature, > 0.
         epsilon: Entropy regularisation of the assignment, > 0.
         sinkhorn_iterations: Rounds of balancing.
@@ -38,7 +39,7 @@ class PASSPretrainer(BaseModel):
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: If there are not as many weights as losses, or a shallow stage that the backbone does not return.
+        ValueError: If there are fewer weights than losses, or a shallow stage that the backbone does not return.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class PASSPretrainer(BaseModel):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        if len(loss_weights) != 1 + len(shallow_stages):
+        if len(loss_weights) < 1 + len(shallow_stages):
             raise ValueError(
                 f"loss_weights needs one weight for the image loss and one for each of the {len(shallow_stages)} "
                 f"shallow stages, got {list(loss_weights)}."
@@ -183,7 +184,7 @@ class PASSPretrainer(BaseModel):
         pixel_embeddings, predictions = self.pixel_embeddings(large_maps[-1], grid)
         pixel = pixel_to_pixel_loss(predictions.chunk(2), pixel_embeddings.chunk(2))
         weighted = sum(
-            weight * term for weight, term in zip(self.loss_weights, [image, *shallow.values()], strict=True)
+            weight * term for weight, term in zip(self.loss_weights, [image, *shallow.values()], strict=False)
         )
         return dict(
             loss=weighted / sum(self.loss_weights) + pixel,
