@@ -92,7 +92,7 @@ class ImageNetSDataset(BaseSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Scan the split's folders; see the class for what a sample holds."""
+        """Scan the split's folders; see the class for what a sample holds and what is raised."""
         samples, problems = self.scan()
         if problems:
             shown = "\n".join(f"  {problem}" for problem in problems[:_PROBLEMS_SHOWN])
@@ -100,7 +100,12 @@ class ImageNetSDataset(BaseSegDataset):
                 f"{len(problems)} problem(s) in the {self.split} split of {self.data_root}:\n{shown}\n"
                 "tools/misc/check_dataset.py lists all of them"
             )
-        return [self._data_info(sample) for sample in samples]
+        return [_data_info(sample) for sample in samples]
+
+    def get_data_info(self, idx: int) -> dict:
+        """A sample; see the class. What all samples share is added here and not stored a million times."""
+        shared = dict(max_id=self.max_id, label_map=None, reduce_zero_label=False, seg_fields=[])
+        return super().get_data_info(idx) | shared
 
     @property
     def max_id(self) -> int | None:
@@ -163,22 +168,6 @@ class ImageNetSDataset(BaseSegDataset):
             classes = names = given
         return dict(names=names, palette=palette(len(classes))) | metainfo | dict(classes=classes)
 
-    def _data_info(self, sample: Sample) -> dict:
-        info = dict(
-            img_path=sample.image_path,
-            relative_path=sample.relative_path,
-            category=sample.category,
-            max_id=self.max_id,
-            label_map=None,
-            reduce_zero_label=False,
-            seg_fields=[],
-        )
-        if sample.label_path is not None:
-            info["seg_map_path"] = sample.label_path
-        if sample.saliency_path is not None:
-            info["saliency_path"] = sample.saliency_path
-        return info
-
 
 def dataset_categories(data_root: str, subset: int | None = None) -> tuple[str, ...]:
     """Categories of a data set in the order of their ids 1..N; empty where there are no category folders.
@@ -196,6 +185,15 @@ def dataset_categories(data_root: str, subset: int | None = None) -> tuple[str, 
     if not osp.isdir(data_root):
         raise FileNotFoundError(f"{data_root}: no such folder")
     return folder_categories(data_root)
+
+
+def _data_info(sample: Sample) -> dict:
+    info = dict(img_path=sample.image_path, relative_path=sample.relative_path, category=sample.category)
+    if sample.label_path is not None:
+        info["seg_map_path"] = sample.label_path
+    if sample.saliency_path is not None:
+        info["saliency_path"] = sample.saliency_path
+    return info
 
 
 def _error_type(problem: Problem) -> type[Exception]:
