@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Set up mmluss if need be, lint it and run its tests.
+#
+#   bash tools/run_tests.sh [arguments of pytest, such as a file or -k NAME]
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash tools/install.sh
+source tools/activate.sh
+
+# Small tensors: more threads only get into each other's way. Nothing is fetched, nothing opens a window.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MPLBACKEND=Agg HF_HUB_OFFLINE=1
+
+echo "[lint] ruff"
+ruff check
+ruff format --check
+if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+  echo "[lint] pre-commit"
+  pre-commit run --all-files
+else
+  echo "[lint] pre-commit left out: it lists files with git, and this is not a git checkout"
+fi
+
+echo "[tests]"
+exec python -m pytest -q --durations=15 "$@"
