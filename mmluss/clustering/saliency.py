@@ -3,29 +3,33 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 
 def sample_saliency(sample: SegDataSample) -> Tensor:
-    """Saliency map of one image, (H, W) float32 in 0..1.
+    """Saliency map of one image, (H, W) float32 in 0..1, in its original size.
 
     Args:
-        sample: with `saliency_map`, as `PackSaliencyInputs` packs it.
+        sample: with `saliency` in its metainfo, (H, W) uint8, 255 = salient.
 
     Raises:
         ValueError: the sample has no saliency map; the message names its image.
     """
-    if "saliency_map" not in sample:
+    saliency = sample.metainfo.get("saliency")
+    if saliency is None:
         raise ValueError(
-            f"{sample.metainfo.get('img_path')} comes without a saliency map, but the embeddings and labels are to use "
-            "one for each image: the pipeline needs LoadSaliencyMap and PackSaliencyInputs, the data set saliency_root"
+            f"{sample.metainfo.get('img_path')} comes without a saliency map, but embeddings and labels are to use one "
+            "for each image: the data set needs saliency_root, the pipeline LoadSaliencyMap, and PackSegInputs "
+            "'saliency' in meta_keys"
         )
-    return sample.saliency_map.data[0]
+    return torch.from_numpy(saliency.astype(np.float32) / np.float32(255))
 
 
 def pipeline_with_saliency(pipeline: Sequence[dict]) -> list[dict]:
-    """Test pipeline that also loads and packs saliency maps, in their original size.
+    """Test pipeline that also loads and packs saliency maps.
 
     Args:
         pipeline: transform configs that end in `PackSegInputs`; one that loads saliency maps already stays as it is.
@@ -38,7 +42,8 @@ def pipeline_with_saliency(pipeline: Sequence[dict]) -> list[dict]:
         return list(pipeline)
     if not types or types[-1] != "PackSegInputs":
         raise ValueError(
-            f"cannot add saliency maps to a pipeline that ends in {types[-1:]}: put LoadSaliencyMap and "
-            "PackSaliencyInputs there"
+            f"cannot add saliency maps to a pipeline that ends in {types[-1:]}: put LoadSaliencyMap there, and "
+            "'saliency' among the meta_keys of what packs the sample"
         )
-    return [*pipeline[:-1], dict(type="LoadSaliencyMap"), dict(pipeline[-1], type="PackSaliencyInputs")]
+    keys = (*pipeline[-1].get("meta_keys", ("img_path", "ori_shape", "img_shape")), "saliency")
+    return [*pipeline[:-1], dict(type="LoadSaliencyMap"), dict(pipeline[-1], meta_keys=keys)]

@@ -10,7 +10,7 @@ def test_saliency_is_loaded_after_the_resize_and_packed():
     assert extended == [
         dict(type="LoadImageFromFile"),
         dict(type="LoadSaliencyMap"),
-        dict(type="PackSaliencyInputs", meta_keys=("img_path",)),
+        dict(type="PackSegInputs", meta_keys=("img_path", "saliency")),
     ]
     assert pipeline_with_saliency(extended) == extended
 
