@@ -144,7 +144,7 @@ class PseudoLabelling:
             dict(
                 clustering=clustering_key,
                 validation=settings.threshold == "val" and [data_hash(self.validation), pipeline_text(self.validation)],
-                **settings.chosen("threshold", "otsu_images"),
+                **settings.chosen("threshold", "threshold_step", "otsu_images"),
             )
         )
         threshold = self._stage("threshold", threshold_key, self._find_threshold)
@@ -236,6 +236,7 @@ class PseudoLabelling:
                 settings.num_categories,
                 settings.num_workers,
                 settings.use_saliency,
+                settings.threshold_step,
             )
             return dict(
                 value=float(sweep["best_threshold"]),

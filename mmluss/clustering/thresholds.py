@@ -86,8 +86,9 @@ def sweep_thresholds(
     num_clusters: int,
     num_workers: int = 0,
     use_saliency: bool = False,
+    step: float = 0.01,
 ) -> dict[str, Any]:
-    """Validation mIoU at each threshold 0.00, 0.01 .. 0.80, each with its own matching; shared among processes.
+    """Validation mIoU at each threshold 0, step, 2 * step .. 0.80, each with its own matching; shared among processes.
 
     Args:
         model: a `PixelAttentionSegmentor` with centroids, in eval mode.
@@ -97,6 +98,7 @@ def sweep_thresholds(
         num_clusters: predicted categories N, 0 aside.
         num_workers: loading processes of each process.
         use_saliency: the saliency map of each data sample replaces the attention.
+        step: distance of the thresholds.
 
     Returns:
         what `ThresholdSweep.compute` gives, with `best_threshold` and `best_miou`.
@@ -104,7 +106,8 @@ def sweep_thresholds(
     Raises:
         ValueError: an image has no mask; the message names it.
     """
-    sweep = ThresholdSweep(num_categories, num_predicted=num_clusters)
+    thresholds = np.round(np.linspace(0, 0.8, round(0.8 / step) + 1), 6)
+    sweep = ThresholdSweep(num_categories, thresholds, num_predicted=num_clusters)
     share = my_share(batches)
     scored = predict_pixel_scores(model, dataset, share, num_workers, use_saliency, "threshold sweep")
     for _, sample, category, score in scored:
