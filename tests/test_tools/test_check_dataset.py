@@ -1,0 +1,114 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmluss.datasets.categories import subset_categories
+from mmluss.datasets.label_codec import write_label_map
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "misc" / "check_dataset.py"
+_spec = importlib.util.spec_from_file_location("check_dataset", TOOL)
+check_dataset = importlib.util.module_from_spec(_spec)
+sys.modules["check_dataset"] = check_dataset  # Worker processes look its functions up by name.
+_spec.loader.exec_module(check_dataset)
+
+
+@pytest.fixture
+def data_root(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for split in ("train", "validation"):
+        for index, category in enumerate(("a", "b"), start=1):
+            for image in range(4):
+                path = tmp_path / split / category / f"{image}.jpg"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).save(path)
+                if split == "validation":
+                    ids = np.full((6, 8), index, np.uint16)
+                    write_label_map(tmp_path / f"{split}-segmentation" / category / f"{image}.png", ids)
+    return tmp_path
+
+
+def run(capsys, *arguments) -> tuple[int, str]:
+    status = check_dataset.main([*map(str, arguments)])
+    return status, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_sound_data_set(data_root, capsys, num_workers):
+    status, out = run(capsys, data_root, "--num-workers", num_workers)
+    assert status == 0
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
+    assert rows == [["train", "2", "8", "0", "0", "0"], ["validation", "2", "8", "8", "0", "0"]]
+
+
+def test_lists_every_problem_in_one_pass(data_root, capsys):
+    masks = data_root / "validation-segmentation"
+    (masks / "a" / "0.png").unlink()
+    Image.new("L", (8, 6)).save(masks / "a" / "1.png")
+    write_label_map(masks / "a" / "2.png", np.full((5, 8), 3, np.uint16))
+    write_label_map(masks / "b" / "0.png", np.full((6, 8), 1000, np.uint16))
+    (masks / "b" / "1.png").write_bytes(b"")
+    (data_root / "train" / "a" / "3.jpg").write_bytes(b"")
+    (data_root / "validation" / "b" / "2.jpg").write_bytes(b"no image")
+    (data_root / "validation" / "c").mkdir()
+    status, out = run(capsys, data_root, "--num-workers", 0)
+    assert status == 1
+    found = [line for line in out.splitlines() if line.startswith(str(data_root))]
+    assert found == [
+        f"{data_root}/train/a/3.jpg: unreadable image (empty file)",
+        f"{data_root}/validation/c: unknown category folder (not one of the 2 categories)",
+        f"{masks}/a/0.png: missing mask",
+        f"{masks}/a/1.png: wrong mode (label maps are 8-bit RGB PNGs, this one is 8-bit grey)",
+        f"{masks}/a/2.png: wrong size (8 x 5 pixels, the image is 8 x 6)",
+        f"{masks}/a/2.png: id out of range (3; ids are 0..2 and 1000)",
+        f"{masks}/b/1.png: unreadable label map (not a PNG file)",
+        f"{data_root}/validation/b/2.jpg: unreadable image (damaged, cut off or no image)",
+    ]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
+    assert rows == [["train", "2", "8", "0", "0", "1"], ["validation", "2", "8", "7", "0", "7"]]
+
+
+def test_pseudo_labels_and_saliency_maps(data_root, capsys):
+    for category in "ab":
+        for image in range(4):
+            write_label_map(data_root / "labels" / category / f"{image}.png", np.full((6, 8), 5, np.uint16))
+            path = data_root / "saliency" / category / f"{image}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 6)).save(path)
+    Image.new("RGB", (8, 6)).save(data_root / "saliency" / "b" / "3.png")
+    roots = ["--splits", "train", "--label-root", data_root / "labels", "--saliency-root", data_root / "saliency"]
+    status, out = run(capsys, data_root, *roots, "--num-workers", 0)
+    assert status == 1
+    assert out.count("id out of range (5; ids are 0..2 and 1000)") == 8
+    assert f"{data_root}/saliency/b/3.png: wrong mode (saliency maps are 8-bit grey images" in out
+    Image.new("L", (8, 6)).save(data_root / "saliency" / "b" / "3.png")
+    status, out = run(capsys, data_root, *roots, "--num-clusters", 5, "--num-workers", 0)
+    assert status == 0
+
+
+def test_subset_needs_its_splits_and_categories(tmp_path, capsys):
+    categories = subset_categories(50)
+    for category in categories[:-1]:
+        (tmp_path / "train" / category).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / "train" / category / "1.png")
+    status, out = run(capsys, tmp_path, "--subset", 50, "--num-workers", 0)
+    assert status == 1
+    assert f"{tmp_path}/train/{categories[-1]}: missing category folder" in out
+    assert f"{tmp_path}/validation-segmentation: no such folder" in out
+    assert f"{tmp_path}/train-semi-segmentation: no such folder" in out
+
+
+def test_folder_without_splits(tmp_path, capsys):
+    status, out = run(capsys, tmp_path)
+    assert status == 1
+    assert "no folder named train, train-full, train-semi, validation, test in it" in out
+
+
+def test_maps_need_one_split(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        check_dataset.main([str(tmp_path), "--label-root", "labels"])
+    assert "belong to one split: name it with --splits" in capsys.readouterr().err
