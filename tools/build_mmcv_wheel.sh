@@ -36,14 +36,15 @@ source="$work/mmcv-$version"
 header="$source/mmcv/ops/csrc/common/pytorch_cpp_helper.hpp"
 
 merge_dispatch_files() {
+  # Sorted by name, all.cpp comes before cpu/*.cpp: the compiler starts with the largest file.
   local folder="$source/mmcv/ops/csrc/pytorch" file
-  # First of all, because some files define min and max as macros, which torch's headers do not survive.
-  echo '#include <torch/extension.h>' >"$folder/merged"
+  # Before all files, because some define min and max as macros, which torch's headers do not survive.
+  echo '#include <torch/extension.h>' >"$folder/all"
   for file in "$folder"/*.cpp; do
     mv "$file" "$file.part"
-    echo "#include \"$(basename "$file").part\"" >>"$folder/merged"
+    echo "#include \"$(basename "$file").part\"" >>"$folder/all"
   done
-  mv "$folder/merged" "$folder/merged.cpp"
+  mv "$folder/all" "$folder/all.cpp"
 }
 
 wrap_compiler() {
@@ -61,7 +62,7 @@ for argument in "$@"; do
   fi
   case "$argument" in
     # The largest file starts at once instead of waiting for the header.
-    */merged.cpp) exec "$compiler" "$@" ;;
+    */all.cpp) exec "$compiler" "$@" ;;
     -c) compiling=yes ;;
     -o | -MF | -MT) skip=yes ;;
     -MMD | -MD | *.cpp) ;;
