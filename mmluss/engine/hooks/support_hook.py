@@ -1,0 +1,101 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Makes the supports of distance matching before testing (distance-matching protocol)."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, HOOKS
+from rich.progress import track
+from torch.utils.data import Dataset
+
+from mmluss.clustering.image_batches import consecutive_batches, load_batches, my_share
+from mmluss.engine.support_cache import read_supports, support_key, write_supports
+from mmluss.models import KNNSegmentor
+
+
+@HOOKS.register_module()
+class SupportHook(Hook):
+    """Gives a ``KNNSegmentor`` its supports: those of an earlier run in the same work folder, or new ones.
+
+    They are kept in ``supports.npz`` of the work folder and made again when the checkpoint, the images, the masks or
+    a setting that matters has changed. The work is shared among processes.
+
+    Args:
+        dataset: Config of the images with masks (train-semi); its pipeline leaves masks at their original size.
+        num_workers: Loading processes of each process.
+    """
+
+    def __init__(self, dataset: dict, num_workers: int = 4) -> None:
+        self.dataset = dataset
+        self.num_workers = num_workers
+
+    def before_test(self, runner: Runner) -> None:
+        """Set the supports of the runner's model.
+
+        Raises:
+            FileNotFoundError: If an image has no mask; the message names it.
+            ValueError: If the features of an image are not finite; the message names it.
+        """
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model.eval()
+        dataset = DATASETS.build(self.dataset)
+        key = support_key(model, _infos_with_masks(dataset), self.dataset)
+        path = Path(runner.work_dir) / "supports.npz"
+        shared = [read_supports(path, key) if dist.is_main_process() else None]
+        dist.broadcast_object_list(shared)
+        supports = shared[0]
+        if supports is None:
+            supports = make_supports(model, dataset, self.num_workers)
+            if dist.is_main_process():
+                write_supports(path, key, *supports)
+        model.set_supports(*map(torch.from_numpy, supports))
+        runner.logger.info(f"{len(supports[1])} supports of {len(dataset)} images in {path}")
+
+
+def make_supports(model: KNNSegmentor, dataset: Dataset, num_workers: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Supports of all images of a data set, shared among processes; each process gets all, in the data set's order.
+
+    Args:
+        model: In eval mode.
+        dataset: Gives what mmseg's ``PackSegInputs`` gives, with masks.
+        num_workers: Loading processes of each process.
+
+    Returns:
+        ``(M, C)`` float32, not normalised, and labels ``(M,)`` int64.
+
+    Raises:
+        ValueError: If the features of an image are not finite; the message names it.
+    """
+    # One image a batch: images differ in shape, and padding would get into the features.
+    batches = my_share(consecutive_batches(len(dataset), 1))
+    loader = load_batches(dataset, batches, num_workers)
+    embeddings = [np.zeros((0, model.supports.shape[1]), np.float32)]
+    labels = [np.zeros(0, np.int64)]
+    for data in track(loader, "supports", total=len(batches), disable=not dist.is_main_process()):
+        image_embeddings, image_labels = model.image_supports(**model.data_preprocessor(data, False))
+        if not image_embeddings.isfinite().all():
+            raise ValueError(
+                f"The features of {data['data_samples'][0].metainfo.get('img_path')} hold NaN or infinity: training "
+                "diverged, or the image is broken. Look at the losses of the checkpoint, and at the image."
+            )
+        embeddings.append(image_embeddings.cpu().numpy())
+        labels.append(image_labels.cpu().numpy())
+    parts = dist.all_gather_object((np.concatenate(embeddings), np.concatenate(labels)))
+    all_embeddings, all_labels = zip(*parts, strict=True)
+    return np.concatenate(all_embeddings), np.concatenate(all_labels)
+
+
+def _infos_with_masks(dataset: Dataset) -> list[dict]:
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    missing = [info["img_path"] for info in infos if "seg_map_path" not in info]
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} images have no mask to make supports from, such as {', '.join(missing[:3])}: SupportHook "
+            "needs a split with masks (train-semi and train-semi-segmentation), or label_root in its dataset."
+        )
+    return infos
