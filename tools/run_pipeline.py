@@ -32,10 +32,12 @@ def print_report(report: dict, console: Console) -> None:
     for step in report["steps"]:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in step["figures"].items())
         steps.add_row(step["name"], f"{step['seconds']:.0f}", figures)
-    comparison = Table("", "mIoU", title=f"Validation ({report['protocol']})")
-    for row, miou in report["miou"].items():
-        comparison.add_row(row, f"{miou:.2f}")
-    console.print(steps, comparison)
+    console.print(steps)
+    if report["miou"]:
+        comparison = Table("", "mIoU", title=f"Validation ({report['protocol']})")
+        for row, miou in report["miou"].items():
+            comparison.add_row(row, f"{miou:.2f}")
+        console.print(comparison)
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def main() -> None:
     print_report(report, Console())
     with open(work_dir / "report.txt", "w", encoding="utf-8") as file:
         print_report(report, Console(file=file, width=120))
-    print(f"Report: {work_dir / 'report.json'}, {work_dir / 'report.txt'}; picture: {panel}")
+    print(f"Report: {work_dir / 'report.json'}, {work_dir / 'report.txt'}" + (f"; picture: {panel}" if panel else ""))
 
 
 if __name__ == "__main__":

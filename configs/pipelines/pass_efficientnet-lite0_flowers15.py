@@ -1,5 +1,6 @@
 protocol = "free protocol: supervised ImageNet start"
 data_root = "data/Flowers15"
+num_categories = 15
 warm_start = "checkpoints/efficientnet-lite0_imagenet.pth"
 pretrain = "../pass/pass-pretrain_efficientnet-lite0_1xb32-6e_flowers15.py"
 pixel_attention = "../pass/pass-pixel-attention_efficientnet-lite0_1xb32-6e_flowers15.py"

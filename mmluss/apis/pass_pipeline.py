@@ -25,9 +25,12 @@ _MATCH = "match.json"
 class PASSPipeline:
     """Runs steps 1 to 4 and the controls that a pipeline config names.
 
+    Without label maps of validation images (``DATA_ROOT/validation-segmentation``) nothing is scored: the foreground
+    threshold is then Otsu's, and there are no tests, no controls and no panel.
+
     A pipeline config holds ``pretrain``, ``pixel_attention`` and ``finetune`` (paths of step configs, relative to the
-    pipeline config), ``data_root``, ``warm_start`` (checkpoint whose ``backbone.`` weights start step 1, or None),
-    ``protocol`` (words for the report), ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_colour``),
+    pipeline config), ``num_categories``, ``data_root``, ``warm_start`` (checkpoint whose ``backbone.`` weights start
+    step 1, or None), ``protocol`` (words for the report), ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_colour``),
     ``panel`` (arguments of ``draw_panel``) and ``overrides``: for each step, what to change in its config.
 
     Args:
@@ -44,6 +47,8 @@ class PASSPipeline:
         self.data_root = str(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_hash(self.data_root)
+        self.num_categories = int(cfg.num_categories)
+        self.scored = Path(self.data_root, "validation-segmentation").is_dir()
         self.warm_start = cfg.get("warm_start")
         if self.warm_start is not None and not Path(self.warm_start).is_file():
             raise FileNotFoundError(f"warm_start checkpoint {self.warm_start} does not exist.")
@@ -61,13 +66,9 @@ class PASSPipeline:
         """
         pretrained = self._pretrain()
         labels = self._label("2_pixel_attention", pretrained)
-        label_scores = self._test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT)
-        finetuned = self._finetune("3_finetune", pretrained, labels)
-        final = self._test("4_test", finetuned)
-        miou = {"pixel labels (step 2)": label_scores.figures["mIoU"], "fine-tuned (step 4)": final.figures["mIoU"]}
-        for control in self.cfg.get("controls", ()):
-            title, result = getattr(self, f"_control_{control}")()
-            miou[f"control: {title}"] = result.figures["mIoU"]
+        miou = self._scored_steps(pretrained, labels) if self.scored else {}
+        if not self.scored:
+            self._finetune("3_finetune", pretrained, labels)
         report = dict(
             protocol=self.cfg.get("protocol", ""),
             data_root=self.data_root,
@@ -77,12 +78,24 @@ class PASSPipeline:
         write_json(self.steps.work_dir / "report.json", report)
         return report
 
-    def draw_panel(self) -> Path:
+    def _scored_steps(self, pretrained: StepResult, labels: StepResult) -> dict[str, float]:
+        label_scores = self._test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT)
+        finetuned = self._finetune("3_finetune", pretrained, labels)
+        final = self._test("4_test", finetuned)
+        miou = {"pixel labels (step 2)": label_scores.figures["mIoU"], "fine-tuned (step 4)": final.figures["mIoU"]}
+        for control in self.cfg.get("controls", ()):
+            title, result = getattr(self, f"_control_{control}")()
+            miou[f"control: {title}"] = result.figures["mIoU"]
+        return miou
+
+    def draw_panel(self) -> Path | None:
         """Draw the panel of validation images; call it after ``run``.
 
         Returns:
-            The path of the PNG.
+            The path of the PNG, or None where there are no label maps to compare with.
         """
+        if not self.scored:
+            return None
         folder = self.steps.work_dir
         labels, final = folder / "2_pixel_attention", folder / "3_finetune"
         return draw_result_panel(
@@ -135,6 +148,11 @@ class PASSPipeline:
             if not untrained and self.warm_start is not None:
                 checkpoint = self.warm_start
                 cfg.model.backbone.init_cfg = _backbone_of(checkpoint)
+        for hook in cfg.custom_hooks:
+            if hook["type"] == "PseudoLabelHook":
+                hook["num_categories"] = self.num_categories
+                if not self.scored and hook.get("threshold", "val") == "val":
+                    hook["threshold"] = "otsu"
         return self._train(name, cfg, [checkpoint], _label_figures, [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"])
 
     def _finetune(self, name: str, pretrained: StepResult | None, labels: StepResult) -> StepResult:
@@ -142,6 +160,12 @@ class PASSPipeline:
         checkpoint = self.warm_start if pretrained is None else _last_checkpoint(pretrained.folder)
         cfg.model.backbone.init_cfg = None if checkpoint is None else _backbone_of(checkpoint)
         cfg.train_dataloader.dataset.label_root = str(labels.folder / "pixel_labels")
+        cfg.model.decode_head.num_classes = self.num_categories + 1
+        if not self.scored:
+            names = ["other", *(f"cluster {i}" for i in range(1, self.num_categories + 1))]
+            cfg.train_dataloader.dataset.metainfo = dict(classes=names)
+            for part in ("dataloader", "evaluator", "cfg"):
+                cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
         return self._train(name, cfg, inputs, lambda folder: _last_losses(folder, "decode.acc_seg"))
 

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Set up mmluss if need be, then run all steps of PASS on a small data set that is drawn here.
+#
+#   bash tools/quickstart.sh [arguments of tools/run_pipeline.py, such as --work-dir DIR]
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash tools/install.sh
+source tools/activate.sh
+
+data=data/mini_imagenets weights=checkpoints/efficientnet-lite0_imagenet.pth
+[ -d "$data" ] || python tools/dataset_converters/mini_imagenets.py "$data"
+[ -f "$weights" ] || python tools/model_converters/efficientnet_lite0_to_mmluss.py "$weights"
+exec python tools/run_pipeline.py configs/pipelines/pass_efficientnet-lite0_mini-imagenets.py "$@"
