@@ -1,0 +1,81 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import json
+import os
+import shutil
+
+import cv2
+import pytest
+from mmengine.config import Config
+
+from mmluss.apis import PASSPipeline
+
+
+@pytest.fixture(scope="module")
+def pipeline_config(tiny_configs, tiny_data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("pipeline") / "pipeline.py"
+    lines = [f"{step} = {str(config)!r}" for step, config in tiny_configs.items()]
+    lines += [
+        f"data_root = {str(tiny_data)!r}",
+        "num_categories = 3",
+        "protocol = 'test'",
+        "controls = ['raw_colour']",
+        "panel = dict(num_images=2)",
+        "overrides = {step: dict(train_cfg=dict(max_epochs=1)) for step in ('pretrain', 'pixel_attention', 'finetune')}",
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(pipeline_config, tmp_path_factory):
+    os.environ["OMP_NUM_THREADS"] = "1"
+    work_dir = tmp_path_factory.mktemp("work")
+    pipeline = PASSPipeline(Config.fromfile(pipeline_config), work_dir)
+    return work_dir, pipeline.run(), pipeline.draw_panel()
+
+
+def test_every_step_leaves_its_results(finished):
+    work_dir, report, panel = finished
+    names = [step["name"] for step in report["steps"]]
+    assert names == [
+        "1_pretrain",
+        "2_pixel_attention",
+        "2_pixel_labels_test",
+        "3_finetune",
+        "4_test",
+        "c3_raw_colour",
+    ]
+    assert len(list((work_dir / "2_pixel_attention" / "pixel_labels").rglob("*.png"))) == 24
+    assert json.loads((work_dir / "report.json").read_text())["miou"] == report["miou"]
+    assert all(0 <= miou <= 100 for miou in report["miou"].values())
+    height, width = cv2.imread(str(panel)).shape[:2]
+    assert height > 200 and width > 600
+
+
+def test_colour_names_the_categories_of_coloured_boxes(finished):
+    _, report, _ = finished
+    assert report["miou"]["control: k-means on raw colour"] > 60
+
+
+def test_running_again_does_nothing(finished, pipeline_config):
+    work_dir, report, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in work_dir.rglob("*.pth")}
+    assert PASSPipeline(Config.fromfile(pipeline_config), work_dir).run() == report
+    assert {path: path.stat().st_mtime_ns for path in work_dir.rglob("*.pth")} == before
+
+
+def test_missing_data_and_configs_are_named(pipeline_config, tmp_path):
+    cfg = Config.fromfile(pipeline_config)
+    with pytest.raises(FileNotFoundError, match="--data-root"):
+        PASSPipeline(cfg, tmp_path, data_root=str(tmp_path / "nowhere"))
+    cfg.finetune = "missing.py"
+    with pytest.raises(FileNotFoundError, match=r"missing\.py of the step finetune"):
+        PASSPipeline(cfg, tmp_path)
+
+
+def test_without_masks_nothing_is_scored(pipeline_config, tiny_data, tmp_path):
+    shutil.copytree(tiny_data / "train", tmp_path / "data" / "train")
+    pipeline = PASSPipeline(Config.fromfile(pipeline_config), tmp_path / "work", data_root=str(tmp_path / "data"))
+    assert pipeline.run()["miou"] == {}
+    assert pipeline.draw_panel() is None
+    assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()
