@@ -31,7 +31,8 @@ class PASSPipeline:
     A pipeline config holds ``pretrain``, ``pixel_attention`` and ``finetune`` (paths of step configs, relative to the
     pipeline config), ``num_categories``, ``data_root``, ``warm_start`` (checkpoint whose ``backbone.`` weights start
     step 1, or None), ``protocol`` (words for the report), ``controls`` (some of ``no_pretraining``, ``untrained``,
-    ``raw_colour``), ``panel`` (arguments of ``draw_panel``) and ``overrides``: for each step, what to change in its config.
+    ``raw_colour``), ``panel`` (arguments of ``draw_result_panel``) and ``overrides``: for each step, what to change in
+    its config.
 
     Args:
         cfg: The pipeline config.

@@ -20,7 +20,7 @@ def pipeline_config(tiny_configs, tiny_data, tmp_path_factory):
         "protocol = 'test'",
         "controls = ['raw_colour']",
         "panel = dict(num_images=2)",
-        "overrides = {step: dict(train_cfg=dict(max_epochs=1)) for step in ('pretrain', 'pixel_attention', 'finetune')}",
+        f"overrides = { ({step: dict(train_cfg=dict(max_epochs=1)) for step in tiny_configs}) }",
     ]
     path.write_text("\n".join(lines))
     return path
