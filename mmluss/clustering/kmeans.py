@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """k-means of image embeddings with faiss, in memory that does not grow with the number of images (PASS, step 2.2)."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,4 +176,5 @@ def _flat_index(channels: int) -> "faiss.Index":
         return index
     if dist.get_world_size() == 1:
         return faiss.index_cpu_to_all_gpus(index)
-    return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), dist.get_local_rank() % gpus, index)
+    local_rank = int(os.environ.get("LOCAL_RANK", dist.get_rank()))
+    return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), local_rank % gpus, index)

@@ -1,4 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import faiss
 import numpy as np
 import pytest
 
@@ -65,6 +66,30 @@ def test_rows_are_assigned_in_blocks(monkeypatch):
     parts = assign_rows(rows, rows[:4])
     np.testing.assert_array_equal(whole.assignments, parts.assignments)
     assert whole.objective == pytest.approx(parts.objective)
+
+
+@pytest.mark.parametrize(("processes", "used"), [(1, ["all"]), (4, [1])])
+def test_gpus_are_used_where_faiss_sees_some(monkeypatch, processes, used):
+    """One process takes all GPUs, one of several the GPU of its local rank."""
+    indices = []
+
+    def all_gpus(index):
+        indices.append("all")
+        return index
+
+    def one_gpu(resources, device, index):
+        indices.append(device)
+        return index
+
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 2)
+    monkeypatch.setattr(faiss, "index_cpu_to_all_gpus", all_gpus)
+    monkeypatch.setattr(faiss, "index_cpu_to_gpu", one_gpu, raising=False)
+    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+    monkeypatch.setattr("mmluss.clustering.kmeans.dist.get_world_size", lambda: processes)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    rows, _ = blobs(count=50)
+    assert len(np.unique(assign_rows(rows, rows[:4]).assignments)) == 4
+    assert indices == used
 
 
 @pytest.mark.parametrize(

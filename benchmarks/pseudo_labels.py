@@ -1,0 +1,145 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Images per second of embedding and labelling images, ours beside a loop over single images.
+
+Both read the same JPEG files (random scenes in the sizes of ImageNet photos), resize them to a short side of 256, and
+run the same network, untrained; the loop then resizes and writes each label map before it reads the next image.
+
+    python benchmarks/pseudo_labels.py --images 128 --threads 2
+    python benchmarks/pseudo_labels.py --depth 50 --categories 919 --device cuda --workers 8 --batch-size 32
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from torch import nn
+
+import mmluss  # noqa: F401
+from mmluss.clustering.embeddings import extract_embeddings
+from mmluss.clustering.image_batches import centre_crop, image_sizes
+from mmluss.clustering.pixel_labels import label_path, write_pixel_labels
+from mmluss.datasets.imagenets import ImageNetSDataset
+from mmluss.datasets.label_codec import write_label_map
+from mmluss.models.pixel_labeling import resize_pixel_labels
+
+SIZES = ((500, 375), (500, 375), (500, 333), (375, 500), (400, 300), (500, 400))
+PIPELINE = [
+    dict(type="LoadImageFromFile"),
+    dict(type="mmpretrain.ResizeEdge", scale=256, edge="short", backend="pillow", interpolation="bilinear"),
+    dict(type="PackSegInputs"),
+]
+CROP = 224
+
+
+def write_photos(root: Path, count: int) -> None:
+    """Smooth random scenes as JPEG files of about the weight of photos."""
+    rng = np.random.default_rng(0)
+    folder = root / "train" / "scene"
+    folder.mkdir(parents=True)
+    for index in range(count):
+        width, height = SIZES[index % len(SIZES)]
+        scene = cv2.resize(rng.integers(0, 255, (24, 32, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+        scene = cv2.add(scene, rng.integers(0, 24, scene.shape, np.uint8))
+        cv2.imwrite(str(folder / f"{index:06d}.jpg"), scene, [cv2.IMWRITE_JPEG_QUALITY, 92])
+
+
+def network(depth: int, categories: int, device: str) -> nn.Module:
+    """An untrained pixel-attention model with random centroids."""
+    model = MODELS.build(
+        dict(
+            type="PixelAttentionSegmentor",
+            data_preprocessor=dict(
+                type="SegDataPreProcessor", mean=[123.7, 116.3, 103.5], std=[58.4, 57.1, 57.4], bgr_to_rgb=True
+            ),
+            backbone=dict(type="ResNet", depth=depth, norm_cfg=dict(type="BN")),
+            hidden_channels=512,
+            embedding_dim=128,
+            num_prototypes=500,
+        )
+    )
+    model.decode_head.set_centroids(torch.randn(categories, model.decode_head.centroids.shape[1]), 0.5)
+    return model.to(device).eval()
+
+
+@torch.no_grad()
+def loop_embeddings(model: nn.Module, dataset: ImageNetSDataset) -> np.ndarray:
+    """Embeddings, one image after another."""
+    rows = []
+    for index in range(len(dataset)):
+        image = centre_crop(dataset[index]["inputs"], CROP)
+        inputs = model.data_preprocessor(dict(inputs=[image]), False)["inputs"]
+        rows.append(model.image_embeddings(inputs)[0].cpu().numpy())
+    return np.stack(rows)
+
+
+@torch.no_grad()
+def loop_labels(model: nn.Module, dataset: ImageNetSDataset, folder: Path) -> None:
+    """Label maps, one image after another."""
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        inputs = model.data_preprocessor(dict(inputs=[sample["inputs"]]), False)["inputs"]
+        category, score = (output[0] for output in model.pixel_scores(inputs))
+        label, _ = resize_pixel_labels(category, score, sample["data_samples"].ori_shape, 0.5)
+        write_label_map(label_path(dataset, index, folder), label.cpu().numpy())
+
+
+def images_per_second(count: int, work: Callable[[], object]) -> float:
+    """Rate of one run."""
+    start = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--depth", type=int, default=18, help="of the ResNet")
+    parser.add_argument("--categories", type=int, default=50)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=0, help="loading processes of ours")
+    parser.add_argument("--writers", type=int, default=4)
+    parser.add_argument("--threads", type=int, help="of torch")
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    init_default_scope("mmseg")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_photos(root, args.images)
+        dataset = ImageNetSDataset(data_root=folder, pipeline=PIPELINE, test_mode=True)
+        model = network(args.depth, args.categories, args.device)
+        loop_embeddings(model, torch.utils.data.Subset(dataset, range(2)))
+
+        def our_labels() -> None:
+            sizes = image_sizes(dataset)
+            ours = root / "ours"
+            write_pixel_labels(model, dataset, sizes, ours, 0.5, args.batch_size, args.workers, args.writers)
+
+        def our_embeddings() -> None:
+            extract_embeddings(model, dataset, root, "key", args.batch_size, args.workers, CROP)
+
+        print("| images/s | loop | ours |")
+        print("| --- | --- | --- |")
+        for name, loop, ours in (
+            ("embeddings", lambda: loop_embeddings(model, dataset), our_embeddings),
+            ("label maps", lambda: loop_labels(model, dataset, root / "loop"), our_labels),
+        ):
+            rates = [images_per_second(args.images, work) for work in (loop, ours)]
+            print(f"| {name} | {rates[0]:.1f} | {rates[1]:.1f} |", flush=True)
+        same = [
+            path.read_bytes() == (root / "ours" / path.relative_to(root / "loop")).read_bytes()
+            for path in (root / "loop").rglob("*.png")
+        ]
+        print(f"{np.mean(same):.1%} of the label files are the same byte by byte")
+
+
+if __name__ == "__main__":
+    main()
