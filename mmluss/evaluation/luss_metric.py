@@ -164,7 +164,7 @@ class LUSSMetric(BaseMetric):
             match = find_matching(counts, matching)
         scores, classes = compute_scores(counts, match)
         match = match if self._given_match is None else self._given_match
-        names = self.dataset_meta["classes"]
+        names = self.dataset_meta.get("names") or self.dataset_meta["classes"]
         print_log(f"scores by class (%)\n{class_table(names, classes, match)}", logger="current")
         print_log(f"scores (%)\n{score_table(scores | chosen)}", logger="current")
         if self.match_file is not None:

@@ -58,8 +58,15 @@ def assign_one_to_one(counts: np.ndarray) -> np.ndarray:
     """
     match = np.full(counts.shape[0] + 1, UNMATCHED, np.int64)
     match[0] = 0
-    rows, columns = linear_sum_assignment(counts, maximize=True)
+    # Ids that share nothing would make up most of the work and can have any place that is left.
+    rows, columns = np.flatnonzero(counts.any(axis=1)), np.flatnonzero(counts.any(axis=0))
+    chosen = linear_sum_assignment(counts[np.ix_(rows, columns)], maximize=True)
+    rows, columns = rows[chosen[0]], columns[chosen[1]]
     match[rows + 1] = columns + 1
+    free_rows = np.setdiff1d(np.arange(counts.shape[0]), rows)
+    free_columns = np.setdiff1d(np.arange(counts.shape[1]), columns)
+    left = min(len(free_rows), len(free_columns))
+    match[free_rows[:left] + 1] = free_columns[:left] + 1
     return match
 
 

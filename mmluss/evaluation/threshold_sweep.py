@@ -102,7 +102,7 @@ class ThresholdSweep:
         rows, columns, passed = np.nonzero(area)
         self.pixels.add((bits[columns], predicted[rows], true[columns], passed), area[rows, columns, passed])
         where_present = histogram.pixels if self._plain.count_ignored_area else area
-        passed_last = where_present.shape[2] - 1 - (where_present.any(1)[:, ::-1]).argmax(1)
+        passed_last = (where_present.any(1) * np.arange(len(self.thresholds) + 1)).max(1)
         rows, columns = np.nonzero((predicted > 0)[:, None] & (passed_last > 0)[:, None] & (true > 0)[None])
         self.cooccurrence.add((predicted[rows], true[columns], passed_last[rows]), np.ones(len(rows), np.int64))
 
