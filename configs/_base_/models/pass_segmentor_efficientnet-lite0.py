@@ -6,6 +6,7 @@ data_preprocessor = dict(
     channels_last=True,
     pad_val=0,
     seg_pad_val=1000,
+    size_divisor=1,
 )
 model = dict(
     type="LUSSSegmentor",

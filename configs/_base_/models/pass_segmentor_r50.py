@@ -5,6 +5,7 @@ data_preprocessor = dict(
     bgr_to_rgb=True,
     pad_val=0,
     seg_pad_val=1000,
+    size_divisor=1,
 )
 model = dict(
     type="LUSSSegmentor",
