@@ -1,0 +1,42 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+from types import SimpleNamespace
+
+import pytest
+
+from mmluss.engine.hooks import PrototypeHook
+from mmluss.models import EmbeddingQueue, Prototypes
+
+
+@pytest.fixture
+def runner() -> SimpleNamespace:
+    model = SimpleNamespace(prototypes=Prototypes(3, 5), queue=EmbeddingQueue(4, 3))
+    return SimpleNamespace(model=model, iter=0, epoch=0)
+
+
+def test_prototypes_are_frozen_for_the_first_iterations(runner):
+    hook, frozen = PrototypeHook(freeze_iters=3), []
+    for runner.iter in range(5):
+        hook.before_train_iter(runner, 0)
+        frozen.append(runner.model.prototypes.frozen)
+    assert frozen == [True, True, True, False, False]
+
+
+def test_queue_starts_at_its_epoch(runner):
+    hook, active = PrototypeHook(queue_start_epoch=2), []
+    for runner.epoch in range(4):
+        hook.before_train_iter(runner, 0)
+        active.append(runner.model.queue.active)
+    assert active == [False, False, True, True]
+
+
+def test_resumed_run_is_set_right_at_once(runner):
+    runner.iter, runner.epoch = 100, 7
+    PrototypeHook(freeze_iters=50, queue_start_epoch=7).before_train_iter(runner, 0)
+    assert not runner.model.prototypes.frozen
+    assert runner.model.queue.active
+
+
+def test_model_without_a_queue(runner):
+    runner.model.queue = None
+    PrototypeHook(freeze_iters=1).before_train_iter(runner, 0)
+    assert runner.model.prototypes.frozen
