@@ -13,7 +13,7 @@ model = dict(
             prefix="backbone.",
         )
     ),
-    decode_head=dict(num_classes=9),
+    decode_head=dict(num_classes=10),
 )
 train_dataloader = dict(
     dataset=dict(

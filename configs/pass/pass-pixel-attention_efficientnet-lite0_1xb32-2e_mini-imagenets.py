@@ -19,5 +19,5 @@ custom_hooks = [
     dict(type="EpochSeedHook"),
     dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),
     dict(type="CollapseWarningHook", interval=15),
-    dict(type="PseudoLabelHook", num_categories=8, threshold="val", threshold_step=0.002, crop_size=192),
+    dict(type="PseudoLabelHook", num_categories=9, threshold="val", threshold_step=0.002, crop_size=256),
 ]

@@ -27,5 +27,5 @@ custom_hooks = [
     dict(type="EpochSeedHook"),
     dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),
     dict(type="CollapseWarningHook"),
-    dict(type="PseudoLabelHook", num_categories=15, threshold="val", threshold_step=0.002, crop_size=192),
+    dict(type="PseudoLabelHook", num_categories=15, threshold="val", threshold_step=0.002, crop_size=256),
 ]

@@ -11,7 +11,7 @@ model = dict(
     )
 )
 train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.01))))
 param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=2, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=2)
 custom_hooks = [

@@ -2,7 +2,7 @@
 data_root = "data/image_folder"
 test_pipeline = [
     dict(type="LoadImageFromFile"),
-    dict(type="mmpretrain.ResizeEdge", scale=192, edge="short", backend="pillow", interpolation="bilinear"),
+    dict(type="mmpretrain.ResizeEdge", scale=256, edge="short", backend="pillow", interpolation="bilinear"),
     dict(type="LoadImageNetSAnnotations"),
     dict(
         type="PackSegInputs",

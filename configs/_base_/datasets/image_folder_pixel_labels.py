@@ -2,7 +2,7 @@ label_data_root = "data/image_folder"
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadImageNetSAnnotations"),
-    dict(type="RandomResizedCropSeg", size=160, scale=(0.3, 1.0)),
+    dict(type="RandomResizedCropSeg", size=192, scale=(0.3, 1.0)),
     dict(type="RandomFlip", prob=0.5),
     dict(type="PackSegInputs"),
 ]

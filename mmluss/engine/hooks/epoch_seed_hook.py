@@ -8,7 +8,6 @@ import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-
 from mmseg.registry import HOOKS
 
 

@@ -5,7 +5,7 @@ _base_ = [
     "../_base_/schedules/adam_short.py",
     "../_base_/default_runtime.py",
 ]
-model = dict(pretrained="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-6e_flowers15/epoch_6.pth")
+model = dict(pretrained="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-2e_flowers15/epoch_2.pth")
 train_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 test_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 # Pixels can be scored only once there are centroids, so there is no validation while training.
@@ -13,11 +13,11 @@ val_dataloader = None
 val_evaluator = None
 val_cfg = None
 optim_wrapper = dict(optimizer=dict(lr=3e-2))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=6, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=6)
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=8, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=8)
 custom_hooks = [
     dict(type="EpochSeedHook"),
     dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),
     dict(type="CollapseWarningHook", interval=15),
-    dict(type="PseudoLabelHook", num_categories=15, threshold="val", threshold_step=0.002, crop_size=192),
+    dict(type="PseudoLabelHook", num_categories=15, threshold="val", threshold_step=0.002, crop_size=256),
 ]

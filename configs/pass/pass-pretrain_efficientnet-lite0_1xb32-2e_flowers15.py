@@ -11,9 +11,9 @@ model = dict(
     )
 )
 train_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=6, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=6)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.01))))
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=2, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=2)
 custom_hooks = [
     dict(type="EpochSeedHook"),
     dict(type="PrototypeHook", freeze_iters=15, queue_start_epoch=0),

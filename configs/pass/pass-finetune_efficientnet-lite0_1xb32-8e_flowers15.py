@@ -9,7 +9,7 @@ model = dict(
     backbone=dict(
         init_cfg=dict(
             type="Pretrained",
-            checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-6e_flowers15/epoch_6.pth",
+            checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-2e_flowers15/epoch_2.pth",
             prefix="backbone.",
         )
     ),
@@ -18,11 +18,11 @@ model = dict(
 train_dataloader = dict(
     dataset=dict(
         data_root="data/Flowers15",
-        label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-6e_flowers15/pixel_labels",
+        label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-8e_flowers15/pixel_labels",
     )
 )
 val_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 test_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=10, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=10, val_interval=10)
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=8, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=8, val_interval=8)
