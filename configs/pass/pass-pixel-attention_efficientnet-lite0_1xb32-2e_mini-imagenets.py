@@ -1,13 +1,12 @@
 _base_ = [
     "../_base_/models/pass_pixel-attention_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_multi_crop.py",
-    "../_base_/datasets/image_folder.py",
+    "../_base_/datasets/mini_imagenets.py",
     "../_base_/schedules/adam_short.py",
     "../_base_/default_runtime.py",
 ]
-model = dict(pretrained="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-2e_mini-imagenets/epoch_2.pth")
+model = dict(pretrained="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets/epoch_1.pth")
 train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
-test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
 # Pixels can be scored only once there are centroids, so there is no validation while training.
 val_dataloader = None
 val_evaluator = None
@@ -19,5 +18,5 @@ custom_hooks = [
     dict(type="EpochSeedHook"),
     dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),
     dict(type="CollapseWarningHook", interval=15),
-    dict(type="PseudoLabelHook", num_categories=9, threshold="val", threshold_step=0.002, crop_size=256),
+    dict(type="PseudoLabelHook", num_categories=9, threshold="val", threshold_step=0.002, crop_size=192),
 ]

@@ -3,7 +3,7 @@ data_root = "data/Flowers15"
 num_categories = 15
 warm_start = "checkpoints/efficientnet-lite0_imagenet.pth"
 pretrain = "../pass/pass-pretrain_efficientnet-lite0_1xb32-2e_flowers15.py"
-pixel_attention = "../pass/pass-pixel-attention_efficientnet-lite0_1xb32-8e_flowers15.py"
-finetune = "../pass/pass-finetune_efficientnet-lite0_1xb32-8e_flowers15.py"
+pixel_attention = "../pass/pass-pixel-attention_efficientnet-lite0_1xb32-6e_flowers15.py"
+finetune = "../pass/pass-finetune_efficientnet-lite0_1xb32-6e_flowers15.py"
 controls = ["no_pretraining", "untrained", "raw_colour"]
 panel = dict(num_images=8)

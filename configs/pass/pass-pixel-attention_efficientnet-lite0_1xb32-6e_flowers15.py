@@ -13,8 +13,8 @@ val_dataloader = None
 val_evaluator = None
 val_cfg = None
 optim_wrapper = dict(optimizer=dict(lr=3e-2))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=8, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=8)
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=6, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=6)
 custom_hooks = [
     dict(type="EpochSeedHook"),
     dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),

@@ -1,7 +1,7 @@
 _base_ = [
     "../_base_/models/pass_segmentor_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_pixel_labels.py",
-    "../_base_/datasets/image_folder.py",
+    "../_base_/datasets/mini_imagenets.py",
     "../_base_/schedules/adam_short.py",
     "../_base_/default_runtime.py",
 ]
@@ -9,7 +9,7 @@ model = dict(
     backbone=dict(
         init_cfg=dict(
             type="Pretrained",
-            checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-2e_mini-imagenets/epoch_2.pth",
+            checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets/epoch_1.pth",
             prefix="backbone.",
         )
     ),
@@ -21,8 +21,6 @@ train_dataloader = dict(
         label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-2e_mini-imagenets/pixel_labels",
     )
 )
-val_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
-test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=3, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=3, val_interval=3)
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=2, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=2, val_interval=2)

@@ -18,11 +18,11 @@ model = dict(
 train_dataloader = dict(
     dataset=dict(
         data_root="data/Flowers15",
-        label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-8e_flowers15/pixel_labels",
+        label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-6e_flowers15/pixel_labels",
     )
 )
 val_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 test_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=8, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=8, val_interval=8)
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=6, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=6, val_interval=6)

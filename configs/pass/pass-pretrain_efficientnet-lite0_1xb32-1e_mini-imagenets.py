@@ -12,8 +12,8 @@ model = dict(
 )
 train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.01))))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=2, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=2)
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=1, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=1)
 custom_hooks = [
     dict(type="EpochSeedHook"),
     dict(type="PrototypeHook", freeze_iters=15, queue_start_epoch=0),

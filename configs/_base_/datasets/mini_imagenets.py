@@ -1,0 +1,23 @@
+# As image_folder.py, at the size of the pictures that tools/dataset_converters/mini_imagenets.py draws.
+data_root = "data/mini_imagenets"
+test_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="mmpretrain.ResizeEdge", scale=192, edge="short", backend="pillow", interpolation="bilinear"),
+    dict(type="LoadImageNetSAnnotations"),
+    dict(
+        type="PackSegInputs",
+        meta_keys=("img_path", "seg_map_path", "relative_path", "category", "ori_shape", "img_shape"),
+    ),
+]
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(type="ImageNetSDataset", data_root=data_root, split="validation", pipeline=test_pipeline),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type="LUSSMetric")
+test_evaluator = val_evaluator
+val_cfg = dict(type="ValLoop")
+test_cfg = dict(type="TestLoop")
