@@ -26,20 +26,19 @@ def overlap_grid(rect_a: Sequence[float], rect_b: Sequence[float], size: int = 7
     Raises:
         ValueError: If a rectangle has no area or not five numbers, or if size is below 2.
     """
-    rects = np.asarray([rect_a, rect_b], dtype=np.float64)
-    if rects.shape != (2, 5) or (rects[:, 2:4] <= 0).any():
+    if any(len(rect) != 5 or rect[2] <= 0 or rect[3] <= 0 for rect in (rect_a, rect_b)):
         raise ValueError(f"a crop is (left, top, width > 0, height > 0, flip), not {rect_a} and {rect_b}")
     if size < 2:
         raise ValueError(f"an overlap grid holds both ends of each axis, so its size is at least 2, not {size}")
-    corner, extent, flip = rects[:, :2], rects[:, 2:4], rects[:, 4] != 0
-    start = corner.max(axis=0)
-    end = (corner + extent).min(axis=0)
+    left, right = max(rect_a[0], rect_b[0]), min(rect_a[0] + rect_a[2], rect_b[0] + rect_b[2])
+    top, bottom = max(rect_a[1], rect_b[1]), min(rect_a[1] + rect_a[3], rect_b[1] + rect_b[3])
     grid = np.full((2, size, size, 2), _NO_OVERLAP, dtype=np.float32)
-    if (end <= start).any():
+    if right <= left or bottom <= top:
         return grid
-    points = np.linspace(start, end, size)
-    share = (points - corner[:, None]) / extent[:, None]
-    share[flip, :, 0] = 1 - share[flip, :, 0]
-    grid[..., 0] = 2 * share[:, None, :, 0] - 1
-    grid[..., 1] = 2 * share[:, :, None, 1] - 1
+    steps = np.arange(size) / (size - 1)
+    x, y = left + (right - left) * steps, top + (bottom - top) * steps
+    for place, (crop_left, crop_top, width, height, flip) in enumerate((rect_a, rect_b)):
+        relative_x = 2 * (x - crop_left) / width - 1
+        grid[place, :, :, 0] = -relative_x if flip else relative_x
+        grid[place, :, :, 1] = (2 * (y - crop_top) / height - 1)[:, None]
     return grid
