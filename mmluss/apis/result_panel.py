@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
 from mmseg.apis import init_model
 from mmseg.registry import DATASETS
 from mmseg.structures import SegDataSample
@@ -44,6 +45,7 @@ def draw_result_panel(labels: TestedModel, final: TestedModel, path: Path, num_i
         seed: Seed of the choice of images.
     """
     cfg = Config.fromfile(labels.config)
+    init_default_scope("mmseg")
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     chosen = _one_of_each_category(dataset, num_images, seed)
     label_samples = _predict(labels, dataset, chosen)
