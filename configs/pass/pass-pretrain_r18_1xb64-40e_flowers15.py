@@ -14,7 +14,7 @@ model = dict(
     queue=dict(length=512),
 )
 crop_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(type="MultiCrop", groups=[dict(size=96, number=2, scale=(0.14, 1.0))]),
     dict(type="PackMultiCrops"),
 ]

@@ -6,7 +6,7 @@ _base_ = [
 ]
 model = dict(backbone=dict(depth=18), hidden_channels=512, num_prototypes=500, queue=dict(length=2048))
 crop_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(
         type="MultiCrop",
         groups=[dict(size=224, number=2, scale=(0.14, 1.0)), dict(size=96, number=6, scale=(0.05, 0.14))],

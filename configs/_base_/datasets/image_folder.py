@@ -1,7 +1,7 @@
 # Any folder in the layout of ImageNet-S; categories are the sorted names of its folders.
 data_root = "data/image_folder"
 test_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(type="mmpretrain.ResizeEdge", scale=256, edge="short", backend="pillow", interpolation="bilinear"),
     dict(type="LoadImageNetSAnnotations"),
     dict(

@@ -1,6 +1,6 @@
 crop_data_root = "data/image_folder"
 crop_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     # Gentler colours than the published ones: what little data there is may tell its categories apart by colour.
     dict(
         type="MultiCrop",

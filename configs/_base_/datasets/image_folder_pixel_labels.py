@@ -1,6 +1,6 @@
 label_data_root = "data/image_folder"
 train_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(type="LoadImageNetSAnnotations"),
     dict(type="RandomResizedCropSeg", size=192, scale=(0.3, 1.0)),
     dict(type="RandomFlip", prob=0.5),

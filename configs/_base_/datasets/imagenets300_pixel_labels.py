@@ -1,6 +1,6 @@
 label_data_root = "data/ImageNetS300"
 train_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(type="LoadImageNetSAnnotations"),
     dict(type="RandomResizedCropSeg", size=224, scale=(0.08, 1.0)),
     dict(type="RandomFlip", prob=0.5),

@@ -1,6 +1,6 @@
 data_root = "data/ImageNetS50"
 test_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(type="mmpretrain.ResizeEdge", scale=256, edge="short", backend="pillow", interpolation="bilinear"),
     dict(type="LoadImageNetSAnnotations"),
     dict(

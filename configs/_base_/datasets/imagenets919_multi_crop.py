@@ -1,6 +1,6 @@
 crop_data_root = "data/ImageNetS919"
 crop_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(type="MultiCrop", groups=[dict(size=224, number=2, scale=(0.08, 1.0))]),
     dict(type="PackMultiCrops"),
 ]

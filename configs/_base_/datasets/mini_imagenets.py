@@ -1,7 +1,7 @@
 # As image_folder.py, at the size of the pictures that tools/dataset_converters/mini_imagenets.py draws.
 data_root = "data/mini_imagenets"
 test_pipeline = [
-    dict(type="LoadImageFromFile"),
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(type="mmpretrain.ResizeEdge", scale=192, edge="short", backend="pillow", interpolation="bilinear"),
     dict(type="LoadImageNetSAnnotations"),
     dict(
