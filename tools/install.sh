@@ -140,7 +140,11 @@ install_mmcv() {
 
 install_mmluss() {
   # Not `pip install -e`: its newer kind of editable installation is one where `mim` does not find mmluss/.mim.
-  python -W ignore setup.py --quiet develop --no-deps >/dev/null
+  local output
+  if ! output=$(python -W ignore setup.py --quiet develop --no-deps 2>&1); then
+    printf '%s\n' "$output" >&2
+    return 1
+  fi
 }
 
 check() {
