@@ -147,18 +147,25 @@ install_mmluss() {
   fi
 }
 
-check() {
-  python -W ignore - <<'PYTHON'
-import faiss
-import mmcv.ops
-import mmpretrain
-import mmseg
-import torch
+# The versions of all that was installed, to notice what has been changed since.
+installed_versions() {
+  python - <<'PYTHON'
+import re
+from importlib import metadata
+from pathlib import Path
 
-import mmluss
-
-print(torch.__version__)
+lines = [line for path in sorted(Path("requirements").glob("pinned*.txt")) for line in path.read_text().splitlines()]
+names = {match[0] for match in (re.match(r"[\w.-]+", line) for line in lines) if match} | {"mmluss"}
+for name in sorted(names):
+    try:
+        print(name, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        continue
 PYTHON
+}
+
+check_imports() {
+  python -W ignore -c 'import faiss, mmcv.ops, mmpretrain, mmseg, torchvision, mmluss'
 }
 
 source tools/activate.sh 2>/dev/null || true
@@ -180,14 +187,13 @@ if gpus=$(nvidia-smi --query-gpu=name,compute_cap --format=csv,noheader 2>/dev/n
 fi
 mmcv_version=$(sed -n 's/^mmcv==//p' requirements/pinned-mmcv.txt)
 stamp=$(python -c 'import sys; print(sys.prefix)')/mmluss-install.txt
-# Whatever changes what this script would do; the torch at hand is compared apart.
+# Whatever changes what this script would do.
 fingerprint=$({
   cat requirements/*.txt setup.py mmluss/version.py tools/install.sh tools/build_mmcv_wheel.sh
   echo "$root $gpus $(nvcc --version 2>/dev/null || true)"
-} | python -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
+} | cksum)
 
-if [ -e "$stamp" ] && [ "$(sed -n 1p "$stamp")" = "$fingerprint" ] &&
-  torch_version=$(check 2>/dev/null) && [ "$(sed -n 2p "$stamp")" = "$torch_version" ]; then
+if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$fingerprint"$'\n'"$(installed_versions)" ]; then
   say "Already installed in $(dirname "$stamp") ($SECONDS s)"
   exit 0
 fi
@@ -197,6 +203,7 @@ say "Installing into $(dirname "$stamp")"
 step "Installing the pinned packages, torch's CUDA libraries included (5 GB), about 1 minute" install_packages
 step "Installing mmcv $mmcv_version" install_mmcv
 step "Installing mmluss" install_mmluss
-torch_version=$(check) || fail "The installation does not work: see the error above; running this again starts over."
-printf '%s\n' "$fingerprint" "$torch_version" >"$stamp"
+say "Checking that everything imports ..."
+check_imports || fail "The installation does not work: see the error above; running this again starts over."
+printf '%s\n' "$fingerprint" "$(installed_versions)" >"$stamp"
 say "mmluss is installed in $(dirname "$stamp"); the installation took $SECONDS s"
