@@ -1,0 +1,31 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import pytest
+import torch
+
+from mmluss.models import PartlyFrozenTIMMBackbone
+
+
+def build(frozen_stages):
+    return PartlyFrozenTIMMBackbone(frozen_stages=frozen_stages, model_name="tf_efficientnet_lite0")
+
+
+def test_first_stages_neither_learn_nor_move_their_statistics():
+    backbone = build(3).train()
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    backbone(torch.randn(2, 3, 64, 64))[-1].sum().backward()
+    for name, parameter in backbone.named_parameters():
+        frozen = name.startswith(("timm_model.conv_stem", "timm_model.bn1")) or name.split(".")[2] in "012"
+        assert parameter.requires_grad is not frozen, name
+        assert (parameter.grad is None) is frozen, name
+    moved = {name for name, value in backbone.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved
+    assert all(name.split(".")[1] == "blocks" and int(name.split(".")[2]) >= 3 for name in moved)
+
+
+def test_nothing_is_frozen_by_default():
+    assert all(parameter.requires_grad for parameter in build(0).parameters())
+
+
+def test_too_many_stages_are_refused():
+    with pytest.raises(ValueError, match="has 5 stages"):
+        build(6)
