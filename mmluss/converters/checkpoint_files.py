@@ -32,8 +32,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         checkpoint = _load(path)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).partition("\n")[0] or "it ends early"
         raise ValueError(
-            f"{path} cannot be read as weights ({str(error).splitlines()[0]}). Is it a checkpoint, complete, and saved "
+            f"{path} cannot be read as weights ({reason}). Is it a checkpoint, complete, and saved "
             "with nothing but tensors and numbers?"
         ) from error
     if not isinstance(checkpoint, Mapping):

@@ -19,6 +19,7 @@ _RESNET_DEPTHS = {
     (3, 4, 23, 3, True): 101,
     (3, 8, 36, 3, True): 152,
 }
+_RESNET_WIDTH = 64
 
 
 def fitting_model_config(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -58,13 +59,15 @@ def fitting_model_config(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def build_fitting_model(state_dict: Mapping[str, Tensor]) -> nn.Module:
-    """The model of ``fitting_model_config`` without memory for its weights; a lone backbone stays under ``backbone``.
+    """The model of ``fitting_model_config``, without memory where possible; a lone backbone is under ``backbone``.
 
     Args:
         state_dict: As for ``fitting_model_config``.
     """
     config = fitting_model_config(state_dict)
-    with torch.device("meta"):
+    # mmpretrain's ConvNeXt reads numbers off tensors while it is built, which needs real ones.
+    computes = config.get("backbone", config)["type"] == "mmpretrain.ConvNeXt"
+    with torch.device("cpu" if computes else "meta"):
         model = MODELS.build(config)
     return model if hasattr(model, "backbone") else nn.ModuleDict({"backbone": model})
 
@@ -84,7 +87,13 @@ def _resnet_config(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     bottleneck = "layer1.0.conv3.weight" in weights
     if (*blocks, bottleneck) not in _RESNET_DEPTHS:
         raise ValueError(f"holds a ResNet with {blocks} blocks in its stages, which is no known depth")
-    return dict(type="ResNet", depth=_RESNET_DEPTHS[(*blocks, bottleneck)], zero_init_residual=False)
+    widths = dict(stem_channels=len(weights["conv1.weight"]), base_channels=len(weights["layer1.0.conv1.weight"]))
+    return dict(
+        type="ResNet",
+        depth=_RESNET_DEPTHS[(*blocks, bottleneck)],
+        zero_init_residual=False,
+        **{name: width for name, width in widths.items() if width != _RESNET_WIDTH},
+    )
 
 
 def _vision_transformer_config(weights: Mapping[str, Tensor]) -> dict[str, Any]:
