@@ -73,12 +73,19 @@ def test_existing_folders(run_tool, tmp_path):
     marker.touch()
     run_tool(out, *SMALL)
     assert marker.exists(), "a data set of the same settings is left alone"
-    with pytest.raises(FileExistsError, match=r"mini exists and holds something else; .*--overwrite"):
+    with pytest.raises(FileExistsError, match=r"mini holds a mini data set of other settings: .*--overwrite"):
         run_tool(out, *SMALL, "--seed", 5)
     assert marker.exists()
     run_tool(out, *SMALL, "--seed", 5, "--overwrite")
     assert not marker.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["mini"]
+
+
+def test_other_folders_are_never_replaced(run_tool, tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(FileExistsError, match=r"photos exists and is not a mini data set"):
+        run_tool(tmp_path / "photos", *SMALL, "--overwrite")
+    assert (tmp_path / "photos").is_dir()
 
 
 @pytest.mark.parametrize("arguments", [("--train", 0), ("--train-semi", 200), ("--workers", 0), ("--seed", -1)])

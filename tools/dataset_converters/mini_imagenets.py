@@ -57,7 +57,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--train", type=int, default=112, help="training images per category")
     parser.add_argument("--train-semi", type=int, default=10, help="of these, with masks")
     parser.add_argument("--validation", type=int, default=14, help="validation images per category")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--overwrite", action="store_true", help="replace a data set of other settings")
     args = parser.parse_args()
     if min(args.train, args.validation, args.workers) < 1 or not 0 <= args.train_semi <= args.train or args.seed < 0:
@@ -108,11 +108,14 @@ def main() -> None:
     args = parse_args()
     logger = MMLogger.get_instance("mmluss")
     settings = Settings(args.seed, args.train, args.train_semi, args.validation)
-    if args.out.exists() and not args.overwrite:
-        if holds(args.out, settings):
-            logger.info(f"{args.out} already holds this data set")
-            return
-        raise FileExistsError(f"{args.out} exists and holds something else; name another folder or pass --overwrite")
+    if holds(args.out, settings):
+        logger.info(f"{args.out} already holds this data set")
+        return
+    if args.out.exists():
+        if not (args.out / SETTINGS_FILE).is_file():
+            raise FileExistsError(f"{args.out} exists and is not a mini data set ({SETTINGS_FILE} is not in it)")
+        if not args.overwrite:
+            raise FileExistsError(f"{args.out} holds a mini data set of other settings: pass --overwrite to replace it")
     start = time.monotonic()
     partial = args.out.with_name(f".{args.out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
