@@ -30,6 +30,9 @@ class PASSPretrainer(BaseModel):
         num_prototypes: Number K of prototypes.
         queue: ``dict(length=...)`` for ``EmbeddingQueue``, or None. ``PrototypeHook`` says from which epoch it fills.
         shallow_stages: Stages of the deep-to-shallow loss, e.g. ``[3]`` or ``[3, 2]``; empty for none.
+        image_projector: Whether a projector makes the embeddings. False takes the pooled features as they are, of
+            which ``embedding_dim`` then says nothing: a backbone that comes trained needs no projector, and a short
+            training cannot make a good one.
         loss_weights: Weight of the image loss, then one for each shallow stage in the order given. The sum of all
             divides, of weights beyond those too.
         temperature: Softmax temperature, > 0.
@@ -51,6 +54,7 @@ class PASSPretrainer(BaseModel):
         queue: dict | None = None,
         shallow_stages: Sequence[int] = (3,),
         loss_weights: Sequence[float] = (1.0, 1.0),
+        image_projector: bool = True,
         temperature: float = 0.1,
         epsilon: float = 0.05,
         sinkhorn_iterations: int = 3,
@@ -71,16 +75,19 @@ class PASSPretrainer(BaseModel):
                     f"Stage {stage} is not among the {len(channels)} feature maps of {type(self.backbone).__name__} "
                     f"(stage 4 is the last): change its out_indices or model.shallow_stages={list(shallow_stages)}."
                 )
-        self.projector = ImageProjector(channels[-1], hidden_channels, embedding_dim)
-        self.prototypes = MODELS.build(
-            dict(type="Prototypes", embedding_dim=embedding_dim, num_prototypes=num_prototypes)
-        )
+        if image_projector:
+            self.projector = ImageProjector(channels[-1], hidden_channels, embedding_dim)
+            image_dim = embedding_dim
+        else:
+            self.projector = nn.Identity()
+            image_dim = channels[-1]
+        self.prototypes = MODELS.build(dict(type="Prototypes", embedding_dim=image_dim, num_prototypes=num_prototypes))
         self.queue = (
-            None if queue is None else MODELS.build(dict(type="EmbeddingQueue", embedding_dim=embedding_dim, **queue))
+            None if queue is None else MODELS.build(dict(type="EmbeddingQueue", embedding_dim=image_dim, **queue))
         )
         self.shallow_projectors = nn.ModuleDict(
             {
-                f"stage{stage}": ShallowProjector(channels[stage - _DEEPEST_STAGE - 1], hidden_channels, embedding_dim)
+                f"stage{stage}": ShallowProjector(channels[stage - _DEEPEST_STAGE - 1], hidden_channels, image_dim)
                 for stage in shallow_stages
             }
         )
@@ -108,6 +115,10 @@ class PASSPretrainer(BaseModel):
         if mode == "tensor":
             return self.backbone(inputs)
         raise ValueError(f"Pretraining has no mode {mode!r}: it learns a backbone, steps 2 to 4 predict with it.")
+
+    def crop_embeddings(self, crops: Tensor) -> Tensor:
+        """Unit vectors ``(B, D)`` of normalised crops ``(B, 3, h, w)`` of one size."""
+        return self.embed([crops])[0]
 
     def embed(self, crops: Sequence[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Embeddings of all crops and the feature maps of the two large ones.

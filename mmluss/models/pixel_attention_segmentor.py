@@ -10,7 +10,7 @@ from mmengine.structures import PixelData
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from .assignment import assign_crops
 from .feature_channels import feature_channels
@@ -36,6 +36,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         queue: As for ``PASSPretrainer``.
         pretrained: Checkpoint of step 1 for backbone, projector and prototypes. With None, the ``init_cfg`` of the
             backbone decides, and projector and prototypes start at random.
+        image_projector: As for ``PASSPretrainer``.
         train_projector: Train the projector too; needed when no step 1 came before.
         temperature: Softmax temperature, > 0.
         epsilon: Entropy regularisation of the assignment, > 0.
@@ -55,6 +56,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         decode_head: dict | None = None,
         queue: dict | None = None,
         pretrained: str | None = None,
+        image_projector: bool = True,
         train_projector: bool = False,
         temperature: float = 0.1,
         epsilon: float = 0.05,
@@ -69,9 +71,13 @@ class PixelAttentionSegmentor(BaseSegmentor):
             backbone = dict(backbone, init_cfg=_pretrained_part(pretrained, "backbone"))
         self.backbone = MODELS.build(backbone)
         channels = feature_channels(self.backbone)[-1]
-        self.projector = ImageProjector(
-            channels, hidden_channels, embedding_dim, init_cfg=_pretrained_part(pretrained, "projector")
-        )
+        if image_projector:
+            self.projector = ImageProjector(
+                channels, hidden_channels, embedding_dim, init_cfg=_pretrained_part(pretrained, "projector")
+            )
+        else:
+            self.projector = nn.Identity()
+            embedding_dim = channels
         self.prototypes = MODELS.build(
             dict(
                 type="Prototypes",
@@ -100,6 +106,11 @@ class PixelAttentionSegmentor(BaseSegmentor):
         with torch.no_grad():
             return self.backbone(inputs)[-1]
 
+    def crop_embeddings(self, crops: Tensor) -> Tensor:
+        """Unit vectors ``(B, D)`` of normalised crops ``(B, 3, h, w)``, as the loss compares them to prototypes."""
+        attended = self.decode_head.attended_embeddings(self.extract_feat(crops))
+        return F.normalize(self.projector(attended).float(), dim=1)
+
     def loss(self, inputs: dict, data_samples: list | None = None) -> dict[str, Tensor]:
         """Image-to-image loss of the attended embeddings of two crops; pushes them to the queue.
 
@@ -112,8 +123,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         """
         crops = inputs["crops"]
         self.prototypes.normalize_()
-        pooled = self.decode_head.attended_embeddings(self.extract_feat(torch.cat(crops)))
-        embeddings = F.normalize(self.projector(pooled).float(), dim=1)
+        embeddings = self.crop_embeddings(torch.cat(crops))
         scores = self.prototypes(embeddings).chunk(len(crops))
         assigned = assign_crops(
             scores[:2],

@@ -12,6 +12,7 @@ model = dict(
     backbone=dict(type="mmpretrain.TIMMBackbone", model_name="tf_efficientnet_lite0", features_only=True),
     hidden_channels=256,
     embedding_dim=32,
-    num_prototypes=100,
+    num_prototypes=60,
+    image_projector=False,
     queue=dict(length=512),
 )

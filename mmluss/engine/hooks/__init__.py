@@ -4,7 +4,15 @@
 from .collapse_warning_hook import CollapseWarningHook
 from .epoch_seed_hook import EpochSeedHook
 from .prototype_hook import PrototypeHook
+from .prototype_kmeans_hook import PrototypeKMeansHook
 from .pseudo_label_hook import PseudoLabelHook
 from .support_hook import SupportHook
 
-__all__ = ["CollapseWarningHook", "EpochSeedHook", "PrototypeHook", "PseudoLabelHook", "SupportHook"]
+__all__ = [
+    "CollapseWarningHook",
+    "EpochSeedHook",
+    "PrototypeHook",
+    "PrototypeKMeansHook",
+    "PseudoLabelHook",
+    "SupportHook",
+]

@@ -1,0 +1,73 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Prototypes that start where the images are."""
+
+import faiss
+import numpy as np
+import torch
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class PrototypeKMeansHook(Hook):
+    """Sets the prototypes to the clusters of the training images' embeddings before training starts.
+
+    For backbones that come trained and schedules too short for prototypes to find their places from random ones. One
+    crop of each image of an epoch is embedded, in evaluation mode. A resumed run keeps the prototypes of its
+    checkpoint.
+
+    Args:
+        iterations: Lloyd rounds of k-means.
+        restarts: Random starts of k-means.
+        seed: Seed of k-means.
+    """
+
+    def __init__(self, iterations: int = 20, restarts: int = 3, seed: int = 0) -> None:
+        self.iterations = iterations
+        self.restarts = restarts
+        self.seed = seed
+
+    def before_train(self, runner: Runner) -> None:
+        """Embed, cluster on the first process, and share the result.
+
+        Raises:
+            ValueError: If there are fewer embeddings than prototypes.
+        """
+        if runner.iter > 0:
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        embeddings = torch.cat(dist.all_gather(self._embeddings(model, runner.train_dataloader))).cpu().numpy()
+        weight = model.prototypes.weight
+        if len(embeddings) < len(weight):
+            raise ValueError(
+                f"{len(embeddings)} embeddings cannot make {len(weight)} prototypes: lower model.num_prototypes or "
+                "leave out PrototypeKMeansHook."
+            )
+        clustering = faiss.Kmeans(
+            weight.shape[1],
+            len(weight),
+            niter=self.iterations,
+            nredo=self.restarts,
+            seed=self.seed,
+            min_points_per_centroid=1,
+            max_points_per_centroid=len(embeddings),
+        )
+        clustering.train(np.ascontiguousarray(embeddings))
+        centroids = torch.from_numpy(clustering.centroids).to(weight.device)
+        dist.broadcast(centroids, src=0)
+        with torch.no_grad():
+            weight.copy_(centroids)
+        runner.logger.info(f"prototypes: k-means of {len(embeddings)} embeddings into {len(weight)}")
+
+    @staticmethod
+    @torch.no_grad()
+    def _embeddings(model: torch.nn.Module, dataloader: torch.utils.data.DataLoader) -> torch.Tensor:
+        was_training = model.training
+        model.eval()
+        batches = (model.data_preprocessor(batch, False)["inputs"]["crops"][0] for batch in dataloader)
+        embeddings = torch.cat([model.crop_embeddings(crops) for crops in batches])
+        model.train(was_training)
+        return embeddings
