@@ -1,19 +1,6 @@
-_base_ = [
-    "../_base_/models/pass_segmentor_r50.py",
-    "../_base_/datasets/image_folder_pixel_labels.py",
-    "../_base_/datasets/image_folder.py",
-    "../_base_/schedules/larc_20e.py",
-    "../_base_/default_runtime.py",
-]
+_base_ = "pass-finetune_r18_1xb32-10e_mini-imagenets.py"
 model = dict(
-    backbone=dict(
-        depth=18,
-        init_cfg=dict(
-            type="Pretrained",
-            checkpoint="work_dirs/pass-pretrain_r18_1xb64-40e_flowers15/epoch_40.pth",
-            prefix="backbone.",
-        ),
-    ),
+    backbone=dict(init_cfg=dict(checkpoint="work_dirs/pass-pretrain_r18_1xb64-40e_flowers15/epoch_40.pth")),
     decode_head=dict(num_classes=16),
 )
 train_dataloader = dict(
@@ -23,6 +10,3 @@ train_dataloader = dict(
 )
 val_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 test_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
-optim_wrapper = dict(optimizer=dict(lr=6.0))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0.0006, by_epoch=True, end=10, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=10, val_interval=10)
