@@ -171,3 +171,12 @@ def test_twenty_gradient_steps_lower_the_loss(build):
         optimizer.step()
         values.append(float(loss.detach()))
     assert values[-1] < values[0] - 0.05
+
+
+def test_pooled_features_are_the_embeddings_without_a_projector(build):
+    model = build(image_projector=False).eval()
+    crop = torch.randn(4, 3, 64, 64)
+    expected = F.normalize(model.backbone(crop)[-1].mean(dim=(2, 3)), dim=1)
+    torch.testing.assert_close(model.crop_embeddings(crop), expected)
+    assert model.prototypes.weight.shape == (10, 64)
+    model.train().loss(*inputs())["loss"].backward()

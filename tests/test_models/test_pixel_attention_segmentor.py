@@ -134,3 +134,15 @@ def test_attention_map_of_mmseg_s_interface(build):
         features, full = model(images, mode="tensor")
     assert features.shape == full.shape == (1, 64, 8, 12)
     torch.testing.assert_close(attention, full.mean(dim=1, keepdim=True))
+
+
+def test_attended_features_are_the_embeddings_without_a_projector(build, tiny_resnet, tmp_path):
+    pretrainer = PASSPretrainer(tiny_resnet, **SIZES, image_projector=False)
+    torch.save(dict(state_dict=pretrainer.state_dict()), tmp_path / "pretrain.pth")
+    model = build(image_projector=False, pretrained=str(tmp_path / "pretrain.pth"))
+    model.init_weights()
+    torch.testing.assert_close(model.prototypes.weight, pretrainer.prototypes.weight)
+    crop = torch.randn(4, 3, 64, 64)
+    model.eval()
+    expected = F.normalize(model.decode_head.attended_embeddings(model.extract_feat(crop)), dim=1)
+    torch.testing.assert_close(model.crop_embeddings(crop), expected)
