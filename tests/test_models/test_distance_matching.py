@@ -122,3 +122,18 @@ def test_scale_and_precision_of_features_keep_the_labels():
 def test_supports_of_another_width_are_refused(shape):
     with pytest.raises(ValueError, match="another backbone"):
         knn_labels(torch.zeros(6, 2, 2), torch.zeros(shape), torch.zeros(shape[0], dtype=torch.int64))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_labels_of_the_cpu():
+    generator = torch.Generator().manual_seed(3)
+    features = torch.rand(512, 8, 11, generator=generator)
+    supports = F.normalize(torch.rand(2000, 512, generator=generator), dim=1)
+    labels = torch.randint(0, 300, (2000,), generator=generator)
+    mask = torch.randint(0, 4, (64, 88), generator=generator)
+    embeddings, ids = support_embeddings(features.cuda(), mask.cuda())
+    expected_embeddings, expected_ids = support_embeddings(features, mask)
+    torch.testing.assert_close(embeddings.cpu(), expected_embeddings)
+    assert torch.equal(ids.cpu(), expected_ids)
+    found = knn_labels(features.cuda(), supports.cuda(), labels.cuda()).cpu()
+    assert (found != knn_labels(features, supports, labels)).float().mean() < 1e-2
