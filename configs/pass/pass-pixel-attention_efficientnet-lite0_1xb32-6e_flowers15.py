@@ -12,12 +12,11 @@ test_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 val_dataloader = None
 val_evaluator = None
 val_cfg = None
-optim_wrapper = dict(optimizer=dict(lr=2e-2))
+optim_wrapper = dict(optimizer=dict(lr=3e-2))
 param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=6, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=6)
 custom_hooks = [
     dict(type="EpochSeedHook"),
-    dict(type="PrototypeKMeansHook"),
     dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),
     dict(type="CollapseWarningHook", interval=15),
     dict(type="PseudoLabelHook", num_categories=15, threshold="val", threshold_step=0.002, crop_size=256),

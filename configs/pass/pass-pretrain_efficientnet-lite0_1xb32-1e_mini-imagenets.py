@@ -16,7 +16,6 @@ param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=
 train_cfg = dict(max_epochs=1)
 custom_hooks = [
     dict(type="EpochSeedHook"),
-    dict(type="PrototypeKMeansHook"),
     dict(type="PrototypeHook", freeze_iters=15, queue_start_epoch=0),
     dict(type="CollapseWarningHook", interval=15),
 ]

@@ -12,7 +12,6 @@ model = dict(
     backbone=dict(type="mmpretrain.TIMMBackbone", model_name="tf_efficientnet_lite0", features_only=True),
     hidden_channels=256,
     embedding_dim=32,
-    num_prototypes=60,
-    image_projector=False,
+    num_prototypes=100,
     queue=dict(length=512),
 )
