@@ -17,7 +17,7 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from .image_batches import centre_crop, consecutive_batches, load_batches, my_run, normalized_parts
+from .image_batches import centre_crop, consecutive_batches, load_batches, my_share, normalized_parts
 from .kmeans import normalize_rows
 from .saliency import sample_saliency
 from .stages import replace_file, write_json
@@ -131,7 +131,7 @@ def extract_embeddings(
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     store = EmbeddingFile(folder, key, (len(dataset), model.decode_head.centroids.shape[1]), dtype)
-    mine = my_run(consecutive_batches(len(dataset), batch_size))
+    mine = my_share(consecutive_batches(len(dataset), batch_size))
     todo = [batch for batch in mine if store.missing(batch)]
     if len(todo) < len(mine):
         MMLogger.get_current_instance().info(f"embeddings: {len(mine) - len(todo)} of {len(mine)} batches are there")

@@ -71,13 +71,13 @@ def _image_size(path: str) -> tuple[int, int]:
         raise ValueError(f"{path} cannot be read as an image ({error}); replace it or take it out") from error
 
 
-def my_run(batches: list[list[int]]) -> list[list[int]]:
-    """The part of the batches that falls to this process: neighbours, for files where neighbours share pages."""
+def my_share(batches: list[list[int]]) -> list[list[int]]:
+    """The part of the batches that falls to this process: neighbours, so that shares in a row keep the order."""
     bounds = np.linspace(0, len(batches), dist.get_world_size() + 1).round().astype(int)
     return batches[bounds[dist.get_rank()] : bounds[dist.get_rank() + 1]]
 
 
-def my_share(batches: list[list[int]]) -> list[list[int]]:
+def my_spread_share(batches: list[list[int]]) -> list[list[int]]:
     """The part of the batches that falls to this process: spread evenly, for batches of unequal cost."""
     return batches[dist.get_rank() :: dist.get_world_size()]
 

@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.models.pixel_labeling import resize_pixel_labels
 
-from .image_batches import batches_of_equal_shape, load_batches, my_share, normalized_parts
+from .image_batches import batches_of_equal_shape, load_batches, my_spread_share, normalized_parts
 from .saliency import sample_saliency
 
 PENDING_PER_WRITER = 16
@@ -141,7 +141,7 @@ def write_pixel_labels(
     Returns:
         counts over all images and processes.
     """
-    mine = my_share(batches_of_equal_shape(sizes, batch_size))
+    mine = my_spread_share(batches_of_equal_shape(sizes, batch_size))
     counts = LabelCounts.empty(len(model.decode_head.centroids) + 1)
     with ThreadPoolExecutor(writers) as pool:
         missing = _count_finished(dataset, [index for batch in mine for index in batch], folder, counts, pool)

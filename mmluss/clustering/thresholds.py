@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from mmluss.evaluation.threshold_sweep import ThresholdSweep
 from mmluss.models.pixel_labeling import resize_pixel_labels
 
-from .image_batches import my_share
+from .image_batches import my_spread_share
 from .pixel_labels import predict_pixel_scores
 
 HISTOGRAM_BINS = 4096
@@ -69,7 +69,7 @@ def score_histogram(
     Returns:
         (bins,) float64 and (bins + 1,) edges.
     """
-    share = my_share(batches)
+    share = my_spread_share(batches)
     found = {}
     for index, _, _, score in predict_pixel_scores(model, dataset, share, num_workers, use_saliency, "score histogram"):
         found[index] = torch.histc(score, bins, 0, 1).double() / score.numel()
@@ -108,7 +108,7 @@ def sweep_thresholds(
     """
     thresholds = np.round(np.linspace(0, 0.8, round(0.8 / step) + 1), 6)
     sweep = ThresholdSweep(num_categories, thresholds, num_predicted=num_clusters)
-    share = my_share(batches)
+    share = my_spread_share(batches)
     scored = predict_pixel_scores(model, dataset, share, num_workers, use_saliency, "threshold sweep")
     for _, sample, category, score in scored:
         if "gt_sem_seg" not in sample:
