@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -149,7 +150,9 @@ def count_folder(
             problems.extend(found)
 
     if processes > 1:
-        with ProcessPoolExecutor(processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        # A forked process inherits locks of threads that it has not: it can wait for OpenCV's or OpenMP's forever.
+        context = get_context("spawn")
+        with ProcessPoolExecutor(processes, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
             add(pool.map(count, tasks))
     else:
         add(map(count, tasks))

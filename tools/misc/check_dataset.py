@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -86,7 +87,9 @@ def check_samples(samples: Sequence[Sample], max_id: int | None, num_workers: in
     if num_workers <= 0:
         yield from map(check, samples)
         return
-    with ProcessPoolExecutor(num_workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    # A forked process inherits locks of threads that it has not: it can wait for OpenCV's or OpenMP's forever.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(num_workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         yield from pool.map(check, samples, chunksize=_CHUNK)
 
 
