@@ -8,11 +8,11 @@ same files. Where the folder already holds a data set of these settings, nothing
 import argparse
 import functools
 import json
-import multiprocessing
 import os
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import cv2
@@ -57,7 +57,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--train", type=int, default=112, help="training images per category")
     parser.add_argument("--train-semi", type=int, default=10, help="of these, with masks")
     parser.add_argument("--validation", type=int, default=14, help="validation images per category")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads")
     parser.add_argument("--overwrite", action="store_true", help="replace a data set of other settings")
     args = parser.parse_args()
     if min(args.train, args.validation, args.workers) < 1 or not 0 <= args.train_semi <= args.train or args.seed < 0:
@@ -94,11 +94,10 @@ def write_dataset(root: Path, settings: Settings, workers: int) -> int:
     ]
     load_photos()
     cv2.setNumThreads(0)
-    task = functools.partial(draw, settings=settings, root=root)
-    # A forked worker has the photos and the package in memory already; a spawned one imports for seconds.
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    with multiprocessing.get_context(method).Pool(workers) as pool:
-        for _ in track(pool.imap_unordered(task, scenes, chunksize=8), "drawing", total=len(scenes)):
+    # OpenCV and numpy leave the interpreter's lock while they work, so threads do without the imports of processes.
+    with ThreadPool(workers) as pool:
+        task = functools.partial(draw, settings=settings, root=root)
+        for _ in track(pool.imap_unordered(task, scenes), "drawing", total=len(scenes)):
             pass
     (root / SETTINGS_FILE).write_text(json.dumps({**asdict(settings), "categories": CATEGORIES}, indent=2) + "\n")
     return len(scenes)
