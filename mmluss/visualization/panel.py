@@ -14,6 +14,8 @@ from matplotlib.patches import Patch
 from mmluss.datasets.label_codec import IGNORE_INDEX
 
 _IGNORE_COLOUR = (255, 255, 255)
+# Not in the palette of the classes, whose values are multiples of 64 or next to them.
+_UNMATCHED_COLOUR = (255, 210, 30)
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,13 @@ class PanelRow:
 
 
 def colour_labels(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
-    """Colours ``(H, W, 3)`` uint8 of ids ``(H, W)``; ignored pixels are white, ids without a category grey.
+    """Colours ``(H, W, 3)`` uint8 of ids ``(H, W)``; ignored pixels are white, ids without a category yellow.
 
     Args:
         labels: Ids 0..N, 1000 = ignored, negative = no category.
         palette: One RGB triple for each of the N + 1 classes.
     """
-    table = np.full((IGNORE_INDEX + 2, 3), 128, np.uint8)
+    table = np.full((IGNORE_INDEX + 2, 3), _UNMATCHED_COLOUR, np.uint8)
     table[: len(palette)] = palette
     table[IGNORE_INDEX] = _IGNORE_COLOUR
     return table[np.where(labels < 0, IGNORE_INDEX + 1, labels)]
@@ -67,18 +69,18 @@ def draw_panel(
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(rows), len(titles), squeeze=False)
     shown: set[int] = set()
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=9)
     for line, row in zip(axes, rows, strict=True):
         maps = (row.truth, row.pixel_label, row.prediction)
         shown.update(int(label) for labels in maps for label in np.unique(labels) if 0 < label < len(classes))
         truth, pixel_label, prediction = (colour_labels(labels, palette) for labels in maps)
         pictures = (row.image, truth, row.attention, pixel_label, prediction)
-        for axis, picture, title in zip(line, pictures, titles, strict=True):
+        for axis, picture in zip(line, pictures, strict=True):
             axis.imshow(picture, interpolation="nearest", cmap="magma")
             axis.set_axis_off()
-            if line is axes[0]:
-                axis.set_title(title, fontsize=9)
     handles = [Patch(color=np.array(palette[label]) / 255, label=classes[label]) for label in sorted(shown)]
-    handles.append(Patch(color=(0.5, 0.5, 0.5), label="no category"))
+    handles.append(Patch(color=np.array(_UNMATCHED_COLOUR) / 255, label="no category"))
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8)
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")

@@ -9,7 +9,7 @@ PALETTE = [[0, 0, 0], [250, 0, 0], [0, 250, 0]]
 
 def test_ids_ignored_pixels_and_unmatched_ids_have_their_colours():
     labels = np.array([[0, 1], [2, 1000], [-1, 900]])
-    expected = [[[0, 0, 0], [250, 0, 0]], [[0, 250, 0], [255, 255, 255]], [[128, 128, 128], [128, 128, 128]]]
+    expected = [[[0, 0, 0], [250, 0, 0]], [[0, 250, 0], [255, 255, 255]], [[255, 210, 30], [255, 210, 30]]]
     assert colour_labels(labels, PALETTE).tolist() == expected
 
 
