@@ -37,7 +37,9 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--num-predicted", type=int, help="largest predicted id; default: number of categories")
     parser.add_argument("--allow-missing", action="store_true", help="score although predictions are missing")
     parser.add_argument("--no-boundaries", action="store_true", help="leave out boundary scores")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="number of processes")
+    parser.add_argument(
+        "--processes", type=int, help="number of processes; default: one for 1000 images, at most one a core"
+    )
     parser.add_argument("--match-file", help="where to save the matching")
     parser.add_argument("--scores-file", help="where to save all figures as JSON")
     return parser.parse_args(arguments)
@@ -69,7 +71,9 @@ def evaluate(args: argparse.Namespace) -> None:
         boundaries=not args.no_boundaries,
         match=match,
     )
-    counts = count_folder(args.predictions, args.ground_truth, wanted, settings, args.processes)
+    # A process takes some seconds to start, in which it would score about 1000 images.
+    processes = args.processes or max(1, min(os.cpu_count() or 1, len(wanted) // 1000))
+    counts = count_folder(args.predictions, args.ground_truth, wanted, settings, processes)
     found = find_matching(counts, matching if match is None else "identity")
     scores, classes = compute_scores(counts, found)
     shown = found if match is None else match
