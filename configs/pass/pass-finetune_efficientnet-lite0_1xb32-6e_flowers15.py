@@ -9,7 +9,7 @@ model = dict(
     backbone=dict(
         init_cfg=dict(
             type="Pretrained",
-            checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-2e_flowers15/epoch_2.pth",
+            checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-4e_flowers15/epoch_4.pth",
             prefix="backbone.",
         )
     ),
