@@ -14,6 +14,7 @@ import multiprocessing
 import resource
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
@@ -132,11 +133,9 @@ def main() -> None:
         reference = None
         for method in methods[::-1]:
             # A process each: the peak memory of one method must not hide that of the next.
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                seconds, mib, labels = pool.apply(
-                    measure,
-                    (method, num_supports, channels, num_categories, args.threads, args.device, args.repeats),
-                )
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                settings = (method, num_supports, channels, num_categories, args.threads, args.device, args.repeats)
+                seconds, mib, labels = pool.submit(measure, *settings).result()
             reference = labels if reference is None else reference
             differing = np.mean(labels != reference[: len(labels)])
             print(
