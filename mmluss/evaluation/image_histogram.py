@@ -8,7 +8,9 @@ import torch
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
 
-from .boundaries import boundary_mask, boundary_width
+from .boundaries import boundary_bits, boundary_width
+
+_MOST_IDS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -96,45 +98,52 @@ def image_histogram(
     np.not_equal(flat_predicted[1:], flat_predicted[:-1], out=change[1:])
     change[1:] |= flat_true[1:] != flat_true[:-1]
     if boundaries:
-        flags = boundary_mask(predicted, width).ravel().view(np.uint8)
-        flags += 2 * boundary_mask(true, width).ravel().view(np.uint8)
+        flags = boundary_bits((predicted, true), width).ravel()
         change[1:] |= flags[1:] != flags[:-1]
     starts = np.flatnonzero(change)
     lengths = np.diff(starts, append=predicted.size)
-    ids_predicted, runs_predicted = np.unique(flat_predicted[starts], return_inverse=True)
-    ids_true, runs_true = np.unique(flat_true[starts], return_inverse=True)
+    ids_predicted, runs_predicted = number_ids(flat_predicted[starts])
+    ids_true, runs_true = number_ids(flat_true[starts])
     code = (runs_predicted * len(ids_true) + runs_true) * 4
     if boundaries:
         code += flags[starts]
     shape = (len(ids_predicted), len(ids_true), 2, 2)
     pixels = np.bincount(code, weights=lengths, minlength=np.prod(shape))
-    return ImageHistogram(
-        ids_predicted.astype(np.int64), ids_true.astype(np.int64), pixels.astype(np.int64).reshape(shape)
-    )
+    return ImageHistogram(ids_predicted, ids_true, pixels.astype(np.int64).reshape(shape))
 
 
 def _count_pixels(predicted: torch.Tensor, true: torch.Tensor, boundaries: bool, width: int) -> ImageHistogram:
-    ids_predicted, code = compact_ids(predicted)
-    ids_true, compact_true = compact_ids(true)
-    code = (code * len(ids_true) + compact_true) * 4
+    ids_predicted, code = number_ids(predicted)
+    ids_true, numbered_true = number_ids(true)
+    code = (code * len(ids_true) + numbered_true) * 4
     if boundaries:
-        code += boundary_mask(predicted, width).long() + 2 * boundary_mask(true, width).long()
+        code += boundary_bits((predicted, true), width)
     shape = (len(ids_predicted), len(ids_true), 2, 2)
     pixels = torch.bincount(code.flatten(), minlength=int(np.prod(shape)))
     return ImageHistogram(ids_predicted.cpu().numpy(), ids_true.cpu().numpy(), pixels.cpu().numpy().reshape(shape))
 
 
-def compact_ids(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Number the ids of a label map without gaps, without sorting its pixels.
+def number_ids(labels: np.ndarray | torch.Tensor) -> tuple[np.ndarray | torch.Tensor, np.ndarray | torch.Tensor]:
+    """Number the ids that occur without gaps; does not sort unless ids are very large.
 
     Args:
-        labels: (H, W) integers on any device.
+        labels: Integers of any shape; an array or a tensor on any device.
 
     Returns:
-        The ids that occur, (n,) int64 ascending, and the label map with indices into them, (H, W) int64.
+        The ids that occur, (n,) int64 ascending, and indices into them, int64 in the shape of `labels`.
     """
-    labels = labels.long()
-    low = labels.min()
-    labels = labels - low
-    present = torch.bincount(labels.flatten()) > 0
-    return present.nonzero()[:, 0] + low, (present.cumsum(0) - 1)[labels]
+    low, high = int(labels.min()), int(labels.max())
+    if isinstance(labels, torch.Tensor):
+        if high - low >= _MOST_IDS:
+            return torch.unique(labels.long(), return_inverse=True)
+        shifted = labels.long() - low
+        present = torch.zeros(high - low + 1, dtype=torch.bool, device=labels.device)
+        present[shifted] = True
+        return present.nonzero()[:, 0] + low, (present.cumsum(0) - 1)[shifted]
+    if high - low >= _MOST_IDS:
+        ids, indices = np.unique(labels.astype(np.int64), return_inverse=True)
+        return ids, indices.reshape(labels.shape)
+    shifted = labels.astype(np.int64) - low
+    present = np.zeros(high - low + 1, bool)
+    present[shifted] = True
+    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[shifted]

@@ -8,13 +8,11 @@ the last, or the first, score of its neighbourhood is passed if it lies near a b
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from .boundaries import boundary_mask, boundary_width, frame_mask
-from .image_histogram import check_label_maps, compact_ids
+from .boundaries import Map, boundary_bits, boundary_width, window_reduce
+from .image_histogram import check_label_maps, number_ids
 
 _CELLS = 4096
 
@@ -28,20 +26,20 @@ class ThresholdHistogram:
         true: (G,) int64, the true ids that occur, ascending; 1000 = ignored may be among them.
         pixels: (P, G, T + 1) int64 number of pixels by predicted id, true id and number of thresholds passed; pixels
             of predicted id 0 pass none.
-        true_boundary: (G,) int64 number of pixels on true boundaries by true id; None if boundaries were not asked for.
-        starts: (P, G, 2, T + 1) int64 number of pixels that become boundary pixels of their predicted id at a
-            threshold (the last: at none), by predicted id, true id and whether they lie on a true boundary; or None.
-        changes: Same, pixels that turn from boundary pixels of their predicted id into boundary pixels of id 0.
-        ends: Same, pixels that stop being boundary pixels of id 0.
+        own: (P, G, 2, T + 1) int64, the same, told apart by whether the pixel lies on a true boundary; None where
+            boundaries were not asked for.
+        smallest: Same, by the number of thresholds at which all pixels around have this predicted id. In between (from
+            `smallest` to `own`) the pixel lies on a boundary of its predicted id.
+        largest: Same, by the number of thresholds at which any pixel around has a predicted id. In between (from `own`
+            to `largest`) the pixel lies on a boundary of id 0.
     """
 
     predicted: np.ndarray
     true: np.ndarray
     pixels: np.ndarray
-    true_boundary: np.ndarray | None = None
-    starts: np.ndarray | None = None
-    changes: np.ndarray | None = None
-    ends: np.ndarray | None = None
+    own: np.ndarray | None = None
+    smallest: np.ndarray | None = None
+    largest: np.ndarray | None = None
 
 
 def threshold_histogram(
@@ -96,9 +94,9 @@ def passed_thresholds(score: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     cells, of_thresholds = (
         ((np.clip(values, low, high) - low) * scale).astype(np.intp) for values in (score, thresholds)
     )
-    below = np.searchsorted(of_thresholds, np.arange(_CELLS + 2)).astype(dtype)
-    passed = np.minimum(below, dtype(len(thresholds) - 1))[cells]
-    passed += score >= thresholds[passed]
+    below = np.searchsorted(of_thresholds, np.arange(_CELLS + 2)).clip(max=len(thresholds) - 1)
+    passed = below.astype(dtype).take(cells)
+    passed += score >= thresholds[below].take(cells)
     return passed
 
 
@@ -112,62 +110,58 @@ def _count_arrays(
     change = np.ones(category.size, bool)
     change[1:] = (flat_category[1:] != flat_category[:-1]) | (flat_true[1:] != flat_true[:-1])
     runs = np.flatnonzero(change)
-    ids_predicted, runs_predicted = np.unique(flat_category[runs], return_inverse=True)
-    ids_true, runs_true = np.unique(flat_true[runs], return_inverse=True)
+    ids_predicted, runs_predicted = number_ids(flat_category[runs])
+    ids_true, runs_true = number_ids(flat_true[runs])
     pairs = (len(ids_predicted), len(ids_true))
     code = np.repeat(runs_predicted * pairs[1] + runs_true, np.diff(runs, append=category.size))
 
     def count(code: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return np.bincount(code, minlength=int(np.prod(shape))).reshape(shape)
 
-    ids = ids_predicted.astype(np.int64), ids_true.astype(np.int64)
-    pixels = count(code * (num + 1) + passed.ravel(), (*pairs, num + 1))
     if not boundaries:
-        return ThresholdHistogram(*ids, pixels)
+        return ThresholdHistogram(ids_predicted, ids_true, count(code * (num + 1) + passed.ravel(), (*pairs, num + 1)))
     width = boundary_width(*category.shape)
-    square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
-    first, last = cv2.erode(passed, square), cv2.dilate(passed, square)
-    first[boundary_mask(category, width)] = 0
-    last[frame_mask(category.shape, width)] = num
-    code = code * 2 + boundary_mask(true, width).ravel()
-    on_true = count(code, (*pairs, 2)).sum(0)[:, 1]
-    near = np.flatnonzero(last.ravel() > first.ravel())
-    code = code[near] * (num + 1)
-    events = (count(code + when.ravel()[near], (*pairs, 2, num + 1)) for when in (first, passed, last))
-    return ThresholdHistogram(*ids, pixels, on_true, *events)
+    bits = boundary_bits((category, true), width)
+    smallest, largest = np.zeros_like(passed), np.full_like(passed, num)
+    _fill_neighbourhood(passed, bits & 1, width, smallest, largest)
+    code = (code * 2 + (bits >> 1).ravel()) * (num + 1)
+    own, *around = (count(code + which.ravel(), (*pairs, 2, num + 1)) for which in (passed, smallest, largest))
+    return ThresholdHistogram(ids_predicted, ids_true, own.sum(2), own, *around)
 
 
 def _count_tensors(
     category: torch.Tensor, true: torch.Tensor, score: torch.Tensor, thresholds: np.ndarray, boundaries: bool
 ) -> ThresholdHistogram:
     num = len(thresholds)
-    limits = torch.from_numpy(thresholds).to(score.device)
-    passed = torch.searchsorted(limits, score.float().contiguous(), right=True)
+    passed = torch.searchsorted(torch.from_numpy(thresholds).to(score.device), score.float().contiguous(), right=True)
     passed[category == 0] = 0
-    ids_predicted, code = compact_ids(category)
-    ids_true, compact_true = compact_ids(true)
+    ids_predicted, code = number_ids(category)
+    ids_true, numbered_true = number_ids(true)
     pairs = (len(ids_predicted), len(ids_true))
-    code = (code * pairs[1] + compact_true).flatten()
+    code = (code * pairs[1] + numbered_true).flatten()
 
     def count(code: torch.Tensor, shape: tuple[int, ...]) -> np.ndarray:
         return torch.bincount(code, minlength=int(np.prod(shape))).cpu().numpy().reshape(shape)
 
     ids = ids_predicted.cpu().numpy(), ids_true.cpu().numpy()
-    pixels = count(code * (num + 1) + passed.flatten(), (*pairs, num + 1))
     if not boundaries:
-        return ThresholdHistogram(*ids, pixels)
+        return ThresholdHistogram(*ids, count(code * (num + 1) + passed.flatten(), (*pairs, num + 1)))
     width = boundary_width(*category.shape)
-    first, last = -_window_max(-passed, width), _window_max(passed, width)
-    first[boundary_mask(category, width)] = 0
-    last[torch.from_numpy(frame_mask(category.shape, width)).to(last.device)] = num
-    code = code * 2 + boundary_mask(true, width).flatten()
-    on_true = count(code, (*pairs, 2)).sum(0)[:, 1]
-    near = (last > first).flatten()
-    code = code[near] * (num + 1)
-    events = (count(code + when.flatten()[near], (*pairs, 2, num + 1)) for when in (first, passed, last))
-    return ThresholdHistogram(*ids, pixels, on_true, *events)
+    bits = boundary_bits((category, true), width)
+    smallest, largest = torch.zeros_like(passed), torch.full_like(passed, num)
+    _fill_neighbourhood(passed, bits & 1, width, smallest, largest)
+    code = (code * 2 + (bits >> 1).flatten()) * (num + 1)
+    own, *around = (count(code + which.flatten(), (*pairs, 2, num + 1)) for which in (passed, smallest, largest))
+    return ThresholdHistogram(*ids, own.sum(2), own, *around)
 
 
-def _window_max(values: torch.Tensor, width: int) -> torch.Tensor:
-    pooled = F.max_pool2d(values[None].float(), (2 * width + 1, 1), 1, (width, 0))
-    return F.max_pool2d(pooled, (1, 2 * width + 1), 1, (0, width))[0].long()
+def _fill_neighbourhood(passed: Map, several: Map, width: int, smallest: Map, largest: Map) -> None:
+    """Smallest (0 where `several` ids meet) and largest number of thresholds passed around the inner pixels."""
+    height, length = passed.shape
+    if min(height, length) <= 2 * width:
+        return
+    inner = slice(width, height - width), slice(width, length - width)
+    high, low = (torch.maximum, torch.minimum) if isinstance(passed, torch.Tensor) else (np.maximum, np.minimum)
+    largest[inner] = window_reduce(passed, 2 * width + 1, high)
+    smallest[inner] = window_reduce(passed, 2 * width + 1, low)
+    smallest[several > 0] = 0

@@ -222,9 +222,10 @@ class ThresholdSweep:
 
     def _add_boundaries(self, histogram: ThresholdHistogram, counted: np.ndarray, bits: np.ndarray) -> None:
         true = histogram.true[counted]
-        np.add.at(self.true_boundary, (true, bits), histogram.true_boundary[counted])
-        own = (histogram.starts - histogram.changes)[:, counted, :, :-1]
-        other = (histogram.changes - histogram.ends)[:, counted, :, :-1].sum(0, keepdims=True)
+        np.add.at(self.true_boundary, (true, bits), histogram.own[:, counted, 1].sum((0, 2)))
+        # What a pixel's neighbourhood leaves behind at a threshold enters, what it has left leaves the boundary there.
+        own = (histogram.smallest - histogram.own)[:, counted, :, :-1]
+        other = (histogram.own - histogram.largest)[:, counted, :, :-1].sum(0, keepdims=True)
         for ids, change in ((histogram.predicted, own), (np.zeros(1, np.int64), other)):
             rows, columns, on_true, since = np.nonzero(change)
             self.boundary_pixels.add(

@@ -45,11 +45,11 @@ def test_histogram_holds_every_threshold(scenes, kind) -> None:
                         assert histogram.pixels[p, t, index + 1 :].sum() == ((cut == i) & (true == j)).sum()
                     for side in (0, 1):
                         here = (true == j) & (on_true == side)
-                        own = histogram.starts[p, t, side] - histogram.changes[p, t, side]
-                        other = (histogram.changes - histogram.ends)[:, t, side].sum(0)
+                        own = histogram.smallest[p, t, side] - histogram.own[p, t, side]
+                        other = (histogram.own - histogram.largest)[:, t, side].sum(0)
                         if i > 0:
                             assert own[: index + 1].sum() == ((lines == i) & here).sum()
                         else:
                             assert other[: index + 1].sum() == ((lines == 0) & here).sum()
         for t, j in enumerate(histogram.true):
-            assert histogram.true_boundary[t] == (on_true & (true == j)).sum()
+            assert histogram.own[:, t, 1].sum() == (on_true & (true == j)).sum()
