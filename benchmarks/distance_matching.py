@@ -98,7 +98,7 @@ def peak_mib(device: str) -> float:
 def measure(
     method: str, num_supports: int, channels: int, num_categories: int, threads: int, device: str, repeats: int
 ) -> tuple[float, float, np.ndarray]:
-    """Seconds an image (median), growth of the peak memory in MiB, labels."""
+    """Seconds an image, growth of the peak memory in MiB, labels."""
     torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(0)
     features = torch.rand(channels, HEIGHT, WIDTH, generator=generator).to(device)
@@ -118,14 +118,15 @@ def measure(
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
     positions = HEIGHT * WIDTH * UPSAMPLING**2
-    return float(np.median(seconds)) * positions / len(result), peak_mib(device) - before, result.cpu().numpy()
+    # The fastest round: other work on the machine can only add time.
+    return min(seconds) * positions / len(result), peak_mib(device) - before, result.cpu().numpy()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=15)
     args = parser.parse_args()
     methods = [method for method in METHODS if args.device == "cpu" or method != "faiss IndexFlatIP"]
     print("| setting | supports | method | images/s | MiB | other labels |\n| --- | --- | --- | --- | --- | --- |")
