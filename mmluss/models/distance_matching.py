@@ -22,7 +22,7 @@ def support_embeddings(features: Tensor, mask: Tensor, upsampling: int = 4) -> t
     Returns:
         ``(n, C)`` float32, not normalised, and its labels ``(n,)`` int64, ascending.
     """
-    enlarged = _enlarge(features.float(), upsampling)
+    enlarged = _enlarge(features[None].float(), upsampling)[0]
     ids = F.interpolate(mask[None, None].float(), size=enlarged.shape[1:], mode="nearest").long().flatten()
     labels = ids.unique()
     labels = labels[labels != IGNORE_INDEX]
@@ -77,7 +77,7 @@ def knn_labels(
 
 
 def _enlarge(maps: Tensor, upsampling: int) -> Tensor:
-    return F.interpolate(maps[None], scale_factor=upsampling, mode="bilinear", align_corners=False)[0]
+    return F.interpolate(maps, scale_factor=upsampling, mode="bilinear", align_corners=False)
 
 
 def _nearest(
@@ -88,9 +88,9 @@ def _nearest(
     rows = features.flatten(1).T.contiguous()
     best, best_labels = features.new_empty(0), support_labels.new_empty(0)
     for block, labels in zip(supports.split(block_size), support_labels.split(block_size), strict=True):
-        # Supports as the innermost axis, before and after: interpolation runs along it, and no copy is made for top-k.
-        products = (rows @ block.T).view(height, width, -1).permute(2, 0, 1)
-        products = _enlarge(products, upsampling).permute(1, 2, 0).flatten(0, 1)
+        # Channels-last: interpolation is several times faster along the supports, and top-k needs no copy.
+        products = (rows @ block.T).view(1, height, width, -1).permute(0, 3, 1, 2)
+        products = _enlarge(products, upsampling).permute(0, 2, 3, 1).flatten(0, 2)
         values, indices = products.topk(min(k, len(block)), dim=1)
         if best.numel():
             values, order = torch.cat([best, values], dim=1).topk(min(k, best.shape[1] + values.shape[1]), dim=1)
@@ -103,7 +103,8 @@ def _nearest(
 
 def _lengths(features: Tensor, upsampling: int, block_size: int) -> Tensor:
     """Lengths of the enlarged feature vectors, ``(upsampling * h, upsampling * w)``."""
-    return sum(_enlarge(block, upsampling).square().sum(dim=0) for block in features.split(block_size)).sqrt()
+    blocks = features[None].split(block_size, dim=1)
+    return sum(_enlarge(block, upsampling)[0].square().sum(dim=0) for block in blocks).sqrt()
 
 
 def _vote(logits: Tensor, labels: Tensor) -> Tensor:
