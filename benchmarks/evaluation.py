@@ -199,7 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--categories", type=int, nargs="+", default=[300, 919])
     parser.add_argument("--images", type=int, default=100, help="images scored at one threshold, by both")
-    parser.add_argument("--sweep-images", type=int, default=4, help="images swept over all thresholds, by both")
+    parser.add_argument("--sweep-images", type=int, default=30, help="images swept over all thresholds, by both")
     parser.add_argument("--matching-images", type=int, default=12419)
     parser.add_argument("--memory-images", type=int, nargs="*", default=[1000, 10000])
     args = parser.parse_args()

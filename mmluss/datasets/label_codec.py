@@ -13,8 +13,9 @@ IGNORE_INDEX = 1000
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
-# Run-length deflate is several times faster than the default of image libraries and label maps still shrink 20-fold.
-_PNG_PARAMETERS = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+# Written several times faster than with the default of image libraries, and read in two thirds of the time that
+# run-length deflate takes; label maps still shrink 50-fold.
+_PNG_PARAMETERS = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED]
 
 
 def decode_ids(rgb: np.ndarray) -> np.ndarray:

@@ -55,21 +55,30 @@ class SparseCounter:
     def _add(self, keys: np.ndarray, counts: np.ndarray) -> None:
         self._waiting.append((keys, counts))
         self._num_waiting += len(keys)
-        if self._num_waiting > max(self.buffer, len(self._keys)):
+        if self._num_waiting > self.buffer:
             self._sum_up()
 
     def _sum_up(self) -> None:
         if not self._waiting:
             return
-        keys = np.concatenate([self._keys, *(keys for keys, _ in self._waiting)])
-        counts = np.concatenate([self._counts, *(counts for _, counts in self._waiting)])
+        keys = np.concatenate([keys for keys, _ in self._waiting])
+        counts = np.concatenate([counts for _, counts in self._waiting])
+        self._waiting, self._num_waiting = [], 0
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        counts = np.add.reduceat(counts[order], starts) if len(starts) else counts
-        kept = counts != 0
-        self._keys, self._counts = keys[starts][kept], counts[kept]
-        self._waiting, self._num_waiting = [], 0
+        keys, counts = keys[starts], np.add.reduceat(counts[order], starts) if len(starts) else counts
+        # What is new is inserted, the rest is added in place: sorting everything again would need four times the memory.
+        places = np.searchsorted(self._keys, keys)
+        known = places < len(self._keys)
+        known[known] = self._keys[places[known]] == keys[known]
+        self._counts[places[known]] += counts[known]
+        new = ~known & (counts != 0)
+        self._keys = np.insert(self._keys, places[new], keys[new])
+        self._counts = np.insert(self._counts, places[new], counts[new])
+        kept = self._counts != 0
+        if not kept.all():
+            self._keys, self._counts = self._keys[kept], self._counts[kept]
 
     def __getstate__(self) -> dict:
         self._sum_up()

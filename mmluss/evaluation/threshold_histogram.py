@@ -92,11 +92,11 @@ def passed_thresholds(score: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     # score in a lower or higher cell than a threshold's is below or above it; only one in the same cell is compared.
     scale = np.float32(_CELLS / span)
     cells, of_thresholds = (
-        ((np.clip(values, low, high) - low) * scale).astype(np.intp) for values in (score, thresholds)
+        ((np.clip(values, low, high) - low) * scale).astype(np.int32) for values in (score, thresholds)
     )
     below = np.searchsorted(of_thresholds, np.arange(_CELLS + 2)).clip(max=len(thresholds) - 1)
-    passed = below.astype(dtype).take(cells)
-    passed += score >= thresholds[below].take(cells)
+    passed = below.astype(dtype).take(cells, mode="clip")
+    passed += score >= thresholds[below].take(cells, mode="clip")
     return passed
 
 
