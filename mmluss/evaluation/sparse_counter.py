@@ -68,7 +68,7 @@ class SparseCounter:
         keys = keys[order]
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
         keys, counts = keys[starts], np.add.reduceat(counts[order], starts) if len(starts) else counts
-        # What is new is inserted, the rest is added in place: sorting everything again would need four times the memory.
+        # What is new is inserted, the rest is added in place: sorting all again would take four times the memory.
         places = np.searchsorted(self._keys, keys)
         known = places < len(self._keys)
         known[known] = self._keys[places[known]] == keys[known]
