@@ -14,7 +14,7 @@ class SparseCounter:
         buffer: Number of added entries that may wait before they are summed up.
     """
 
-    def __init__(self, shape: tuple[int, ...], buffer: int = 1 << 18) -> None:
+    def __init__(self, shape: tuple[int, ...], buffer: int = 1 << 16) -> None:
         self.shape = tuple(int(size) for size in shape)
         self.buffer = buffer
         self._keys = np.zeros(0, np.int64)
@@ -40,6 +40,12 @@ class SparseCounter:
             raise ValueError(f"counts of shape {other.shape} cannot be added to counts of shape {self.shape}")
         other._sum_up()
         self._add(other._keys, other._counts)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the counts in bytes."""
+        self._sum_up()
+        return self._keys.nbytes + self._counts.nbytes
 
     def entries(self) -> tuple[np.ndarray, ...]:
         """The places with a count other than zero in ascending order, and the counts: one (n,) int64 array an axis,

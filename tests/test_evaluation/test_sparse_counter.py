@@ -49,3 +49,10 @@ def test_memory_grows_with_distinct_keys_only() -> None:
         counter.add(keys, np.ones(100, np.int64))
     assert counter._num_waiting <= 1100
     assert counter.entries()[2].tolist() == [1000] * 100
+
+
+def test_memory_grows_with_distinct_places_only() -> None:
+    counter = SparseCounter((10, 10))
+    for _ in range(100):
+        counter.add((np.arange(10), np.arange(10)), np.ones(10, np.int64))
+    assert counter.nbytes == 10 * 16
