@@ -10,7 +10,8 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmseg.registry import DATASETS
 
-from mmluss.clustering.stages import settings_hash, write_json
+from mmluss.clustering.stages import settings_hash
+from mmluss.whole_files import write_json
 
 from .raw_colour import score_raw_colour
 from .result_panel import TestedModel, draw_result_panel

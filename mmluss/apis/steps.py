@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
-from mmluss.clustering.stages import write_json
+from mmluss.whole_files import write_json
 
 _IMAGE_AND_LABEL_SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
 

@@ -17,10 +17,11 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from mmluss.whole_files import replace_file, write_json
+
 from .image_batches import centre_crop, consecutive_batches, load_batches, my_share, normalized_parts
 from .kmeans import normalize_rows
 from .saliency import sample_saliency
-from .stages import replace_file, write_json
 
 FLUSH_SECONDS = 10.0
 

@@ -13,7 +13,7 @@ from mmengine import dist
 from mmengine.logging import MMLogger
 from rich.progress import track
 
-from .stages import replace_file
+from mmluss.whole_files import replace_file
 
 BLOCK_BYTES = 64 * 2**20
 """Rows decoded to float32 at once take at most this many bytes."""

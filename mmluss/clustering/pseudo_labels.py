@@ -15,13 +15,15 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 from torch import nn
 
+from mmluss.whole_files import replace_file, write_json
+
 from .cluster_agreement import matched_accuracy, normalized_mutual_information
 from .embeddings import extract_embeddings
 from .image_batches import batches_of_equal_shape, image_sizes
 from .kmeans import kmeans
 from .pixel_labels import all_labels_written, remove_labels, write_pixel_labels
 from .settings import PseudoLabelSettings
-from .stages import StageRecord, data_hash, pipeline_text, replace_file, settings_hash, weights_hash, write_json
+from .stages import StageRecord, data_hash, pipeline_text, settings_hash, weights_hash
 from .thresholds import otsu_threshold, score_histogram, sweep_thresholds
 
 CENTROID_STATE = ("decode_head.centroids", "decode_head.threshold")

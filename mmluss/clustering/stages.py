@@ -3,42 +3,17 @@
 
 import hashlib
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from mmengine import dist
 from mmengine.dataset import BaseDataset
 from torch import Tensor
 
-
-@contextmanager
-def replace_file(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` once it is complete; after an error `path` is as it was.
-
-    Args:
-        path: file to write, in an existing folder.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path: str | Path, content: dict[str, Any]) -> None:
-    """Write a JSON file in one piece."""
-    with replace_file(path) as file:
-        file.write((json.dumps(content, indent=2) + "\n").encode())
+from mmluss.whole_files import write_json
 
 
 def weights_hash(state: dict[str, Tensor], leave_out: Iterable[str] = ()) -> str:

@@ -12,11 +12,12 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
 from mmluss.datasets.label_codec import write_label_map
+from mmluss.whole_files import write_json
 
 from .counts import LabelCounts
 from .matching import read_match, relabelling, write_match
 from .merged_counts import MergedCounts
-from .report import class_table, score_report, score_table, write_json
+from .report import class_table, score_report, score_table
 from .scores import MATCHINGS, compute_scores, find_matching
 from .threshold_sweep import ThresholdSweep
 

@@ -1,12 +1,9 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Scores for people (a table) and for programs (`scores.json`)."""
 
-import json
 import math
-import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import numpy as np
 from prettytable import PrettyTable
@@ -91,29 +88,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def write_json(path: str | os.PathLike, content: dict) -> None:
-    """Write a JSON file, whole or not at all; NaN becomes null.
-
-    Args:
-        path: The file to write; its folder is made if need be.
-        content: Nested dicts and lists of numbers, texts and arrays.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    temporary.write_text(json.dumps(_plain(content), indent=2) + "\n")
-    os.replace(temporary, path)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -6,23 +6,11 @@ from mmluss.clustering.stages import (
     StageRecord,
     data_hash,
     pipeline_text,
-    replace_file,
     settings_hash,
     weights_hash,
-    write_json,
 )
 
 from .small_world import TEST_PIPELINE, photos
-
-
-def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "note.json"
-    write_json(path, dict(a=1))
-    with pytest.raises(RuntimeError), replace_file(path) as file:
-        file.write(b"half")
-        raise RuntimeError
-    assert path.read_text() == '{\n  "a": 1\n}\n'
-    assert [entry.name for entry in tmp_path.iterdir()] == ["note.json"]
 
 
 def test_weights_hash_follows_names_values_and_types():

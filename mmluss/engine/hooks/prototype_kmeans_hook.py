@@ -1,14 +1,14 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Prototypes that start where the images are."""
 
-import faiss
-import numpy as np
 import torch
 from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
+
+from mmluss.clustering.kmeans import kmeans
 
 
 @HOOKS.register_module()
@@ -46,21 +46,9 @@ class PrototypeKMeansHook(Hook):
                 f"{len(embeddings)} embeddings cannot make {len(weight)} prototypes: lower model.num_prototypes or "
                 "leave out PrototypeKMeansHook."
             )
-        clustering = faiss.Kmeans(
-            weight.shape[1],
-            len(weight),
-            niter=self.iterations,
-            nredo=self.restarts,
-            seed=self.seed,
-            min_points_per_centroid=1,
-            max_points_per_centroid=len(embeddings),
-        )
-        clustering.train(np.ascontiguousarray(embeddings))
-        centroids = torch.from_numpy(clustering.centroids).to(weight.device)
-        dist.broadcast(centroids, src=0)
+        found = kmeans(embeddings, len(weight), self.iterations, self.restarts, self.seed)
         with torch.no_grad():
-            weight.copy_(centroids)
-        runner.logger.info(f"prototypes: k-means of {len(embeddings)} embeddings into {len(weight)}")
+            weight.copy_(torch.from_numpy(found.centroids))
 
     @staticmethod
     @torch.no_grad()
