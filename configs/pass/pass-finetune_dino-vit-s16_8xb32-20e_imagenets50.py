@@ -12,6 +12,19 @@ model = dict(
 train_dataloader = dict(
     dataset=dict(label_root="work_dirs/pass-pixel-attention_dino-vit-s16_8xb32-20e_imagenets50/pixel_labels")
 )
+# The network pads images to whole patches, which would shift its maps against the image.
+test_pipeline = [
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
+    dict(type="mmpretrain.ResizeEdge", scale=256, edge="short", backend="pillow", interpolation="bilinear"),
+    dict(type="ResizeToMultiple", size_divisor=32),
+    dict(type="LoadImageNetSAnnotations"),
+    dict(
+        type="PackSegInputs",
+        meta_keys=("img_path", "seg_map_path", "relative_path", "category", "ori_shape", "img_shape"),
+    ),
+]
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
 param_scheduler = [
     dict(type="WarmupCosineLR", warmup=1, min_lr=1e-6, by_epoch=True, begin=0, end=20, convert_to_iter_based=True)
 ]

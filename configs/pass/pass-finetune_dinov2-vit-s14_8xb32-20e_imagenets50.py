@@ -11,3 +11,8 @@ model = dict(
 train_dataloader = dict(
     dataset=dict(label_root="work_dirs/pass-pixel-attention_dinov2-vit-s14_8xb32-20e_imagenets50/pixel_labels")
 )
+test_pipeline = [
+    dict(step, size_divisor=14) if step["type"] == "ResizeToMultiple" else step for step in _base_.test_pipeline
+]
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

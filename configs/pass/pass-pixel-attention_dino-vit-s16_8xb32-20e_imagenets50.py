@@ -7,6 +7,18 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 model = dict(backbone=dict(init_cfg=dict(type="Pretrained", checkpoint="checkpoints/dino_deitsmall16_pretrain.pth")))
+# The network pads images to whole patches, which would shift its maps against the image.
+test_pipeline = [
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
+    dict(type="mmpretrain.ResizeEdge", scale=256, edge="short", backend="pillow", interpolation="bilinear"),
+    dict(type="ResizeToMultiple", size_divisor=32),
+    dict(type="LoadImageNetSAnnotations"),
+    dict(
+        type="PackSegInputs",
+        meta_keys=("img_path", "seg_map_path", "relative_path", "category", "ori_shape", "img_shape"),
+    ),
+]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 # Pixels can be scored only once there are centroids, so there is no validation while training.
 val_dataloader = None
 val_evaluator = None

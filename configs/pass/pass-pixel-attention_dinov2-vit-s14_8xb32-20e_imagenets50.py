@@ -8,3 +8,7 @@ model = dict(
         init_cfg=dict(checkpoint="checkpoints/dinov2_vits14_pretrain.pth"),
     )
 )
+test_pipeline = [
+    dict(step, size_divisor=14) if step["type"] == "ResizeToMultiple" else step for step in _base_.test_pipeline
+]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -15,6 +15,8 @@ model = dict(
         arch="base",
         img_size=224,
         patch_size=16,
+        # As in the first implementations, pixels beyond the last whole patch are left out.
+        patch_cfg=dict(padding=0),
         out_type="featmap",
         drop_path_rate=0.1,
     ),
