@@ -3,7 +3,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -36,12 +36,13 @@ def write_data(root: Path) -> None:
         write_split(root, split, images=2, seed=seed, masks=split != "train-full")
     for split in ("train", "validation"):
         write_saliency(root, split, root / "saliency")
-    names = [
-        f"backbone.stages.{stage}.{block}.depthwise_conv"
-        for stage, n in enumerate(CONVNEXT_DEPTHS)
-        for block in range(n)
-    ]
-    (root / "structure.json").write_text(json.dumps(dict(structure={name: [2, 2] for name in names})))
+    write_structure(root / "structure.json", CONVNEXT_DEPTHS)
+
+
+def write_structure(path: Path, depths: Sequence[int]) -> None:
+    """What a search of receptive fields in a ConvNeXt of such depths leaves behind."""
+    names = [f"backbone.stages.{stage}.{i}.depthwise_conv" for stage, n in enumerate(depths) for i in range(n)]
+    path.write_text(json.dumps(dict(structure={name: [2, 2] for name in names})))
 
 
 def small_config(name: str, root: Path, work_dir: Path) -> Config:
