@@ -11,6 +11,7 @@ from .pass_pretrainer import PASSPretrainer
 from .pixel_attention import PixelAttentionHead
 from .pixel_attention_segmentor import PixelAttentionSegmentor
 from .prototypes import Prototypes
+from .rf_convnext import RFConvNeXt
 
 __all__ = [
     "EmbeddingQueue",
@@ -23,4 +24,5 @@ __all__ = [
     "PixelAttentionHead",
     "PixelAttentionSegmentor",
     "Prototypes",
+    "RFConvNeXt",
 ]

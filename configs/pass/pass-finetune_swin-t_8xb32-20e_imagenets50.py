@@ -1,0 +1,14 @@
+_base_ = "pass-finetune_dino-vit-s16_8xb32-20e_imagenets50.py"
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type="mmpretrain.SwinTransformer",
+        arch="tiny",
+        drop_path_rate=0.1,
+        pad_small_map=True,
+        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/swin-tiny_mmpretrain.pth", prefix="backbone."),
+    )
+)
+train_dataloader = dict(
+    dataset=dict(label_root="work_dirs/pass-pixel-attention_swin-t_8xb32-20e_imagenets50/pixel_labels")
+)

@@ -1,0 +1,11 @@
+_base_ = "pass-pixel-attention_dino-vit-s16_8xb32-20e_imagenets50.py"
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type="mmpretrain.SwinTransformer",
+        arch="tiny",
+        drop_path_rate=0.0,
+        pad_small_map=True,
+        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/swin-tiny_mmpretrain.pth", prefix="backbone."),
+    )
+)

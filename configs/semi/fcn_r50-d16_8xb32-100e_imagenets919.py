@@ -1,0 +1,23 @@
+_base_ = [
+    "../_base_/models/fcn_r50.py",
+    "../_base_/datasets/imagenets919_semi.py",
+    "../_base_/datasets/imagenets919.py",
+    "../_base_/schedules/adamw_warmup_100e.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    backbone=dict(
+        strides=(1, 2, 2, 1),
+        dilations=(1, 1, 1, 2),
+        contract_dilation=True,
+        init_cfg=dict(
+            type="Pretrained",
+            checkpoint="work_dirs/pass-pretrain_r50_8xb32-100e_imagenets919/epoch_100.pth",
+            prefix="backbone.",
+        ),
+    ),
+    decode_head=dict(num_classes=920),
+)
+optim_wrapper = dict(optimizer=dict(weight_decay=5e-4), paramwise_cfg=dict(decay_rate=0.45))
+val_evaluator = dict(matching="identity")
+test_evaluator = val_evaluator

@@ -1,0 +1,18 @@
+_base_ = [
+    "../_base_/models/fcn_rf-convnext-tiny.py",
+    "../_base_/datasets/imagenets919_semi.py",
+    "../_base_/datasets/imagenets919.py",
+    "../_base_/schedules/adamw_warmup_100e.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    backbone=dict(
+        mode="merge",
+        structure_file="work_dirs/fcn_rf-convnext-t-search_8xb32-100e_imagenets919/local_search_config_step90.json",
+        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/convnext_tiny_1k_224_ema.pth"),
+    ),
+    decode_head=dict(num_classes=920),
+)
+optim_wrapper = dict(optimizer=dict(lr=2.5e-4), paramwise_cfg=dict(decay_rate=0.60))
+val_evaluator = dict(matching="identity")
+test_evaluator = val_evaluator

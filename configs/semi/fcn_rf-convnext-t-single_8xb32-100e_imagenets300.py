@@ -1,0 +1,10 @@
+_base_ = "fcn_rf-convnext-t-single_8xb32-100e_imagenets919.py"
+model = dict(
+    backbone=dict(
+        structure_file="work_dirs/fcn_rf-convnext-t-search_8xb32-100e_imagenets300/local_search_config_step90.json"
+    ),
+    decode_head=dict(num_classes=301),
+)
+train_dataloader = dict(dataset=dict(data_root="data/ImageNetS300", subset=300))
+val_dataloader = dict(dataset=dict(data_root="data/ImageNetS300", subset=300))
+test_dataloader = val_dataloader
