@@ -94,10 +94,29 @@ def check_state_dict(state_dict: Mapping[str, Tensor], model: nn.Module, source:
             message lists them.
     """
     own = model.state_dict()
-    kind, expected = detect_checkpoint_kind(state_dict), detect_checkpoint_kind(own)
+    unexpected = [name for name in state_dict if name not in own and name not in _OPTIONAL_NAMES]
+    _refuse(state_dict, own, source, unexpected)
+
+
+def check_covers(state_dict: Mapping[str, Tensor], model: nn.Module, source: str) -> None:
+    """Refuse weights that leave a part of a model without; they may hold more than it takes.
+
+    Args:
+        state_dict: As for ``check_state_dict``; names of a distributed model (``module.``) are as good.
+        model: As for ``check_state_dict``.
+        source: As for ``check_state_dict``.
+
+    Raises:
+        ValueError: If names are missing or of another shape; the message lists them.
+    """
+    names = {name.removeprefix("module."): value for name, value in state_dict.items()}
+    _refuse(names, model.state_dict(), source, unexpected=[])
+
+
+def _refuse(state_dict: Mapping[str, Tensor], own: Mapping[str, Tensor], source: str, unexpected: list[str]) -> None:
     differences = {
         "missing": [name for name in own if name not in state_dict and name not in _OPTIONAL_NAMES],
-        "unexpected": [name for name in state_dict if name not in own and name not in _OPTIONAL_NAMES],
+        "unexpected": unexpected,
         "of another shape": [
             f"{name} {tuple(state_dict[name].shape)} instead of {tuple(value.shape)}"
             for name, value in own.items()
@@ -106,6 +125,7 @@ def check_state_dict(state_dict: Mapping[str, Tensor], model: nn.Module, source:
     }
     if not any(differences.values()):
         return
+    kind, expected = detect_checkpoint_kind(state_dict), detect_checkpoint_kind(own)
     reason = f"is a {kind.value}; a {expected.value} is expected" if kind is not expected else "does not fit the model"
     listed = "; ".join(f"{what}: {shorten(names)}" for what, names in differences.items() if names)
     raise ValueError(f"{source} {reason}. {listed[0].upper()}{listed[1:]}.")

@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Hooks that steer training from outside of the models."""
 
+from .checkpoint_check_hook import CheckpointCheckHook
 from .collapse_warning_hook import CollapseWarningHook
 from .epoch_seed_hook import EpochSeedHook
 from .prototype_hook import PrototypeHook
@@ -9,6 +10,7 @@ from .pseudo_label_hook import PseudoLabelHook
 from .support_hook import SupportHook
 
 __all__ = [
+    "CheckpointCheckHook",
     "CollapseWarningHook",
     "EpochSeedHook",
     "PrototypeHook",

@@ -1,0 +1,30 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Refuses the checkpoint of another model, where mmengine would test random weights after a warning."""
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop, Runner
+from mmseg.registry import HOOKS
+
+from mmluss.converters.checkpoint_kinds import check_covers, checkpoint_weights
+
+
+@HOOKS.register_module()
+class CheckpointCheckHook(Hook):
+    """Checks before a test, or before training resumes, that a checkpoint has all weights of the model.
+
+    ``load_from`` may give a new model a part of its weights, so it is left alone. What a checkpoint has beyond the
+    model does no harm.
+    """
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the file's weights with the model's.
+
+        Raises:
+            ValueError: If weights are missing or of another shape; the message lists them and says what the file is.
+        """
+        # The runner builds only the loop that it is about to run.
+        if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        check_covers(checkpoint_weights(checkpoint), model, str(runner._load_from or runner.work_dir))

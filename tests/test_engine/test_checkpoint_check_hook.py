@@ -1,0 +1,78 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+
+import mmluss  # noqa: F401
+
+
+class Tiny(BaseModel):
+    def __init__(self, width: int = 2) -> None:
+        super().__init__()
+        self.backbone = nn.Linear(3, width)
+
+    def forward(self, inputs, data_samples=None, mode="tensor"):
+        loss = self.backbone(inputs).sum()
+        return dict(loss=loss) if mode == "loss" else [loss]
+
+
+def runner(tmp_path, checkpoint, **settings):
+    return Runner(
+        Tiny(),
+        work_dir=str(tmp_path / "work"),
+        default_hooks=dict(checkpoint_check=dict(type="mmseg.CheckpointCheckHook")),
+        load_from=str(checkpoint),
+        **settings,
+    )
+
+
+def loader():
+    dataset = [dict(inputs=torch.ones(3))]
+    return torch.utils.data.DataLoader(dataset, batch_size=1)
+
+
+def testing():
+    return dict(test_dataloader=loader(), test_cfg={}, test_evaluator=[])
+
+
+def training(**settings):
+    settings["optim_wrapper"] = dict(optimizer=dict(type="SGD", lr=0.1))
+    return dict(train_dataloader=loader(), train_cfg=dict(by_epoch=True, max_epochs=1), **settings)
+
+
+def saved(tmp_path, state_dict):
+    torch.save(dict(meta={}, state_dict=state_dict), tmp_path / "checkpoint.pth")
+    return tmp_path / "checkpoint.pth"
+
+
+@pytest.mark.parametrize(
+    ("state_dict", "message"),
+    [
+        ({"encoder.weight": torch.ones(1)}, "Missing: backbone.weight, backbone.bias"),
+        (Tiny(4).state_dict(), r"backbone.weight \(4, 3\) instead of \(2, 3\)"),
+    ],
+)
+def test_a_test_refuses_the_checkpoint_of_another_model(tmp_path, state_dict, message):
+    path = saved(tmp_path, state_dict)
+    with pytest.raises(ValueError, match=message) as error:
+        runner(tmp_path, path, **testing()).test()
+    assert str(path) in str(error.value)
+
+
+def test_resuming_refuses_it_too(tmp_path):
+    with pytest.raises(ValueError, match=r"Missing: backbone\.bias"):
+        runner(tmp_path, saved(tmp_path, {"backbone.weight": torch.ones(2, 3)}), resume=True, **training()).train()
+
+
+def test_a_start_from_some_of_the_weights_is_allowed(tmp_path):
+    runner(tmp_path, saved(tmp_path, {"backbone.weight": torch.ones(2, 3)}), **training()).train()
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_more_weights_than_the_model_has_do_no_harm(tmp_path, prefix):
+    weights = {f"{prefix}{name}": torch.ones_like(value) for name, value in Tiny().state_dict().items()}
+    tested = runner(tmp_path, saved(tmp_path, weights | {f"{prefix}more": torch.ones(1)}), **testing())
+    tested.test()
+    assert torch.equal(tested.model.backbone.weight, torch.ones(2, 3))
