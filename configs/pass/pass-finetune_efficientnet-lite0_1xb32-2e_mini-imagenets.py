@@ -18,7 +18,7 @@ model = dict(
 train_dataloader = dict(
     dataset=dict(
         data_root="data/mini_imagenets",
-        label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-2e_mini-imagenets/pixel_labels",
+        label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb24-1e_mini-imagenets/pixel_labels",
     )
 )
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))

@@ -9,7 +9,7 @@ model = dict(
     backbone=dict(
         init_cfg=dict(
             type="Pretrained",
-            checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-4e_flowers15/epoch_4.pth",
+            checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb64-10e_flowers15/epoch_10.pth",
             prefix="backbone.",
         )
     ),
@@ -18,7 +18,7 @@ model = dict(
 train_dataloader = dict(
     dataset=dict(
         data_root="data/Flowers15",
-        label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-6e_flowers15/pixel_labels",
+        label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-7e_flowers15/pixel_labels",
     )
 )
 val_dataloader = dict(dataset=dict(data_root="data/Flowers15"))

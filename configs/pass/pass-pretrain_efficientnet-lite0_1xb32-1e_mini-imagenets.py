@@ -1,4 +1,4 @@
-# Free protocol: starts from ImageNet-supervised weights and trains them gently, with Adam, for a few epochs.
+# Free protocol: starts from ImageNet-supervised weights and trains their last stage gently for an epoch.
 _base_ = [
     "../_base_/models/pass_pretrain_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_multi_crop.py",
@@ -7,15 +7,18 @@ _base_ = [
 ]
 model = dict(
     backbone=dict(
-        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/efficientnet-lite0_imagenet.pth", prefix="backbone.")
+        frozen_stages=4,
+        norm_eval=True,
+        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/efficientnet-lite0_imagenet.pth", prefix="backbone."),
     )
 )
 train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.01))))
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.05))))
 param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=1, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=1)
 custom_hooks = [
     dict(type="EpochSeedHook"),
+    dict(type="PrototypeKMeansHook"),
     dict(type="PrototypeHook", freeze_iters=15, queue_start_epoch=0),
     dict(type="CollapseWarningHook", interval=15),
 ]

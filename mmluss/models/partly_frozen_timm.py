@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""timm backbones whose first stages stay as they are."""
+"""timm backbones whose first stages, or batch statistics, stay as they are."""
 
 from typing import Any
 
@@ -10,21 +10,24 @@ from torch import nn
 
 @MODELS.register_module()
 class PartlyFrozenTIMMBackbone(TIMMBackbone):
-    """mmpretrain's ``TIMMBackbone`` with the ``frozen_stages`` of other OpenMMLab backbones.
+    """mmpretrain's ``TIMMBackbone`` with the ``frozen_stages`` and ``norm_eval`` of other OpenMMLab backbones.
 
     Frozen stages need no backward pass, which on large feature maps is most of the work, and keep their batch
     statistics.
 
     Args:
         frozen_stages: Number of feature maps, from the first, up to whose stage everything is frozen.
+        norm_eval: Keep all batch statistics while training, so that features of small batches of crops are those of
+            whole images later; scales and offsets are trained still.
         **kwargs: As for ``TIMMBackbone``; ``features_only`` is set.
 
     Raises:
         ValueError: If there are not so many stages.
     """
 
-    def __init__(self, frozen_stages: int = 0, **kwargs: Any) -> None:
+    def __init__(self, frozen_stages: int = 0, norm_eval: bool = False, **kwargs: Any) -> None:
         super().__init__(features_only=True, **kwargs)
+        self.norm_eval = norm_eval
         stages = self.timm_model.feature_info.module_name()
         if not 0 <= frozen_stages <= len(stages):
             raise ValueError(f"frozen_stages={frozen_stages}, but {kwargs['model_name']} has {len(stages)} stages.")
@@ -36,9 +39,11 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
                 parameter.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "PartlyFrozenTIMMBackbone":
-        """Set the mode of all but the frozen batch norms, which stay in evaluation mode."""
+        """Set the mode of all but the batch norms that keep their statistics; those stay in evaluation mode."""
         super().train(mode)
         for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.weight.requires_grad:
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and (
+                self.norm_eval or not module.weight.requires_grad
+            ):
                 module.eval()
         return self

@@ -22,6 +22,14 @@ def test_first_stages_neither_learn_nor_move_their_statistics():
     assert all(name.split(".")[1] == "blocks" and int(name.split(".")[2]) >= 3 for name in moved)
 
 
+def test_norm_eval_keeps_statistics_and_trains_weights():
+    backbone = PartlyFrozenTIMMBackbone(frozen_stages=4, norm_eval=True, model_name="tf_efficientnet_lite0").train()
+    before = {name: value.clone() for name, value in backbone.named_buffers()}
+    backbone(torch.randn(2, 3, 64, 64))[-1].sum().backward()
+    assert all(torch.equal(value, before[name]) for name, value in backbone.named_buffers())
+    assert backbone.timm_model.blocks[-1][0].bn3.bias.grad is not None
+
+
 def test_nothing_is_frozen_by_default():
     assert all(parameter.requires_grad for parameter in build(0).parameters())
 

@@ -2,7 +2,7 @@
 data_root = "data/image_folder"
 test_pipeline = [
     dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
-    dict(type="mmpretrain.ResizeEdge", scale=256, edge="short", backend="pillow", interpolation="bilinear"),
+    dict(type="mmpretrain.ResizeEdge", scale=192, edge="short", backend="pillow", interpolation="bilinear"),
     dict(type="LoadImageNetSAnnotations"),
     dict(
         type="PackSegInputs",

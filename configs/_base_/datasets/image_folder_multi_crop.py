@@ -4,9 +4,11 @@ crop_pipeline = [
     # Gentler colours than the published ones: what little data there is may tell its categories apart by colour.
     dict(
         type="MultiCrop",
-        groups=[dict(size=128, number=2, scale=(0.2, 1.0))],
+        groups=[dict(size=160, number=2, scale=(0.2, 1.0))],
         crop_transforms=[
-            dict(type="ColorDistortion", brightness=0.4, contrast=0.4, saturation=0.2, hue=0.05, grey_prob=0)
+            dict(
+                type="ColorDistortion", brightness=0.4, contrast=0.4, saturation=0.2, hue=0.05, grey_prob=0, blur_prob=0
+            )
         ],
     ),
     dict(type="PackMultiCrops"),

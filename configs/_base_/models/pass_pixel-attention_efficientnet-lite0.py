@@ -9,7 +9,8 @@ data_preprocessor = dict(
 model = dict(
     type="PixelAttentionSegmentor",
     data_preprocessor=data_preprocessor,
-    backbone=dict(type="mmpretrain.TIMMBackbone", model_name="tf_efficientnet_lite0", features_only=True),
+    # Batch norms of the frozen backbone keep their statistics: those of few small crops blur what it knows.
+    backbone=dict(type="PartlyFrozenTIMMBackbone", model_name="tf_efficientnet_lite0", norm_eval=True),
     hidden_channels=256,
     embedding_dim=32,
     num_prototypes=100,

@@ -6,14 +6,14 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 model = dict(pretrained="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets/epoch_1.pth")
-train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
+train_dataloader = dict(batch_size=24, dataset=dict(data_root="data/mini_imagenets"))
 # Pixels can be scored only once there are centroids, so there is no validation while training.
 val_dataloader = None
 val_evaluator = None
 val_cfg = None
-optim_wrapper = dict(optimizer=dict(lr=3e-2))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=2, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=2)
+optim_wrapper = dict(optimizer=dict(lr=2e-2))
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=1, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=1)
 custom_hooks = [
     dict(type="EpochSeedHook"),
     dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),
