@@ -22,7 +22,8 @@ def runner(tmp_path, checkpoint, **settings):
     return Runner(
         Tiny(),
         work_dir=str(tmp_path / "work"),
-        default_hooks=dict(checkpoint_check=dict(type="mmseg.CheckpointCheckHook")),
+        default_scope="mmseg",
+        default_hooks=dict(checkpoint_check=dict(type="CheckpointCheckHook")),
         load_from=str(checkpoint),
         **settings,
     )
