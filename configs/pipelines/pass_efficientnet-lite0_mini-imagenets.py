@@ -4,6 +4,6 @@ num_categories = 9
 warm_start = "checkpoints/efficientnet-lite0_imagenet.pth"
 pretrain = "../pass/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets.py"
 pixel_attention = "../pass/pass-pixel-attention_efficientnet-lite0_1xb24-1e_mini-imagenets.py"
-finetune = "../pass/pass-finetune_efficientnet-lite0_1xb32-2e_mini-imagenets.py"
+finetune = "../pass/pass-finetune_efficientnet-lite0_1xb32-1e_mini-imagenets.py"
 controls = ["no_pretraining", "untrained", "raw_colour"]
 panel = dict(num_images=8)

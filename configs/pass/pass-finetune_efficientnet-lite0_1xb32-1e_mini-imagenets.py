@@ -7,11 +7,12 @@ _base_ = [
 ]
 model = dict(
     backbone=dict(
+        norm_eval=True,
         init_cfg=dict(
             type="Pretrained",
             checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets/epoch_1.pth",
             prefix="backbone.",
-        )
+        ),
     ),
     decode_head=dict(num_classes=10),
 )
@@ -22,5 +23,5 @@ train_dataloader = dict(
     )
 )
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=2, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=2, val_interval=2)
+param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=1, convert_to_iter_based=True)]
+train_cfg = dict(max_epochs=1)
