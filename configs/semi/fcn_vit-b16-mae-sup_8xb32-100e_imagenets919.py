@@ -1,12 +1,12 @@
 _base_ = [
-    "../_base_/models/fcn_vit-base-p16.py",
+    "../_base_/models/fcn_vit-p16.py",
     "../_base_/datasets/imagenets919_semi.py",
     "../_base_/datasets/imagenets919.py",
     "../_base_/schedules/adamw_warmup_100e.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
-    backbone=dict(init_cfg=dict(type="Pretrained", checkpoint="checkpoints/mae_finetuned_vit_base.pth")),
+    backbone=dict(arch="base", init_cfg=dict(type="Pretrained", checkpoint="checkpoints/mae_finetuned_vit_base.pth")),
     decode_head=dict(num_classes=920),
 )
 optim_wrapper = dict(optimizer=dict(lr=1e-4), paramwise_cfg=dict(decay_rate=0.40))

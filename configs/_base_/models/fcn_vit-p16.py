@@ -12,7 +12,6 @@ model = dict(
     data_preprocessor=data_preprocessor,
     backbone=dict(
         type="mmpretrain.VisionTransformer",
-        arch="deit-small",
         img_size=224,
         patch_size=16,
         # As in the first implementations, pixels beyond the last whole patch are left out.
