@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -170,11 +171,11 @@ def time_sweep(straightforward: bool, count: int, num: int, all_scores: bool) ->
     return clock(loop if straightforward else ours)
 
 
-def count_many(kind: str, count: int, num: int) -> tuple[float, object]:
-    """Count many different images; the result is the size of the counts in MiB."""
+def count_many(kind: str, count: int, different: int, num: int) -> tuple[float, object]:
+    """Count many images, the different ones again and again; the result is the size of the counts in MiB."""
     counts = LabelCounts(num) if kind == "one threshold" else ThresholdSweep(num, THRESHOLDS, all_scores=True)
     start = time.process_time()
-    for scene in scenes(count, num):
+    for scene in chain.from_iterable(scenes(different, num) for _ in range(count // different)):
         if kind == "one threshold":
             counts.update(scene.predicted, scene.true)
         else:
@@ -244,15 +245,16 @@ def main() -> None:
                 (time_sweep, True, *sweep),
             )
         if args.memory_images:
-            print("\n| counting | images | an image | growth of peak memory | size of the counts |")
-            print("| --- | --- | --- | --- | --- |")
-        for kind in ("one threshold", "81 thresholds"):
-            for count in args.memory_images:
-                found = measure(count_many, kind, count, num)
+            fewest, most = min(args.memory_images), max(args.memory_images)
+            runs = [*((count, count) for count in args.memory_images), (most // fewest * fewest, fewest)]
+            print("\n| counting | images | different ones | an image | growth of peak memory | size of the counts |")
+            print("| --- | --- | --- | --- | --- | --- |")
+        for kind in ("one threshold", "81 thresholds") if args.memory_images else ():
+            for count, different in runs:
+                found = measure(count_many, kind, count, different, num)
+                sizes = f"{found.memory:.0f} MiB | {found.result:.1f} MiB"
                 print(
-                    f"| {kind} | {count} | {1e3 * found.seconds / count:.3g} ms | {found.memory:.0f} MiB | "
-                    f"{found.result:.1f} MiB |",
-                    flush=True,
+                    f"| {kind} | {count} | {different} | {1e3 * found.seconds / count:.3g} ms | {sizes} |", flush=True
                 )
 
 

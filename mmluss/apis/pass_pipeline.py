@@ -2,12 +2,9 @@
 """All steps of PASS in a row, each by mmseg's own train and test tools, with controls measured in the same run."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmseg.registry import DATASETS
 
 from mmluss.clustering.stages import settings_hash
@@ -16,8 +13,8 @@ from mmluss.whole_files import write_json
 from .raw_colour import score_raw_colour
 from .result_panel import TestedModel, draw_result_panel
 from .steps import StepResult, StepRunner, file_hash, folder_hash
+from .tool_processes import call_mmseg_tool
 
-_TOOLS = Path(__file__).resolve().parents[1] / ".mim" / "tools"
 _SCORES = "scores.json"
 _LABEL_CHECKPOINT = "pixel_labels.pth"
 _MATCH = "match.json"
@@ -174,7 +171,7 @@ class PASSPipeline:
     def _train(self, name: str, cfg: Config, inputs: list, figures, outputs: list[str] | None = None) -> StepResult:
         def work(folder: Path) -> None:
             cfg.dump(folder / "config.py")
-            self._call("train.py", folder / "config.py", "--work-dir", folder, "--resume")
+            call_mmseg_tool("train", [folder / "config.py", "--work-dir", folder, "--resume"])
 
         hashes = dict(config=_text_hash(cfg), data=self.data)
         hashes |= {Path(path).name: file_hash(path) for path in inputs if path is not None}
@@ -187,15 +184,10 @@ class PASSPipeline:
         def work(folder: Path) -> None:
             cfg.test_evaluator.update(scores_file=str(folder / _SCORES), match_file=str(folder / _MATCH))
             cfg.dump(folder / "config.py")
-            self._call("test.py", folder / "config.py", path, "--work-dir", folder)
+            call_mmseg_tool("test", [folder / "config.py", path, "--work-dir", folder])
 
         hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_hash(path))
         return self.steps.run(name, hashes, work, _scores, [_SCORES, _MATCH])
-
-    def _call(self, tool: str, *arguments: object) -> None:
-        command = [sys.executable, str(_TOOLS / tool), *map(str, arguments)]
-        MMLogger.get_current_instance().info(" ".join(command))
-        subprocess.run(command, check=True)
 
 
 def _backbone_of(checkpoint: str | Path) -> dict:

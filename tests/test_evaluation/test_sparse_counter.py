@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-import pickle
+import copy
 
 import numpy as np
 import pytest
@@ -24,11 +24,11 @@ def test_counts_equal_those_of_a_dense_array(buffer: int) -> None:
     np.testing.assert_array_equal(counts, dense[expected])
 
 
-def test_merge_and_pickle_keep_counts() -> None:
+def test_merge_and_copy_keep_counts() -> None:
     left, right = SparseCounter((4, 4)), SparseCounter((4, 4))
     left.add((np.array([1, 1]), np.array([2, 3])), np.array([5, 1]))
     right.add((np.array([1, 0]), np.array([2, 0])), np.array([4, -1]))
-    left.merge(pickle.loads(pickle.dumps(right)))
+    left.merge(copy.deepcopy(right))
     assert [axis.tolist() for axis in left.entries()] == [[0, 1, 1], [0, 2, 3], [-1, 9, 1]]
     assert right.entries()[2].tolist() == [-1, 4]
 
@@ -55,4 +55,28 @@ def test_memory_grows_with_distinct_places_only() -> None:
     counter = SparseCounter((10, 10))
     for _ in range(100):
         counter.add((np.arange(10), np.arange(10)), np.ones(10, np.int64))
-    assert counter.nbytes == 10 * 16
+    assert counter.nbytes == 10 * 8
+
+
+def test_many_small_arrays_do_not_wait() -> None:
+    counter = SparseCounter((10, 10))
+    for _ in range(5000):
+        counter.add((np.array([3]), np.array([4])), np.ones(1, np.int64))
+    assert len(counter._waiting) <= 1025
+    assert [axis.tolist() for axis in counter.entries()] == [[3], [4], [5000]]
+
+
+@pytest.mark.parametrize("count", [1 << 31, (1 << 31) - 1, -(1 << 31), 1 << 40])
+def test_counts_beyond_32_bits_are_exact(count: int) -> None:
+    counter = SparseCounter((1 << 16, 1 << 16), buffer=0)
+    last = np.array([(1 << 16) - 1])
+    for _ in range(3):
+        counter.add((last, last), np.array([count]))
+        counter.add((last - 1, last), np.array([1]))
+    assert [axis.tolist() for axis in counter.entries()] == [[65534, 65535], [65535, 65535], [3, 3 * count]]
+
+
+def test_keys_beyond_32_bits_are_exact() -> None:
+    counter = SparseCounter((1 << 31, 1 << 31))
+    counter.add((np.array([(1 << 31) - 1]), np.array([(1 << 31) - 1])), np.array([2]))
+    assert [axis.tolist() for axis in counter.entries()] == [[(1 << 31) - 1], [(1 << 31) - 1], [2]]

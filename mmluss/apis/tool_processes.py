@@ -1,0 +1,44 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Run mmsegmentation's tools one after the other, each in a process of its own that need not import anything."""
+
+import multiprocessing
+import shlex
+from collections.abc import Sequence
+
+from mmengine.logging import MMLogger
+
+from .mmseg_tools import run_mmseg_tool
+
+_PRELOADED = ["mmluss", "mmluss.apis", "mmseg.apis"]
+
+
+def call_mmseg_tool(tool: str, arguments: Sequence[object]) -> None:
+    """Run a tool to its end in a new process.
+
+    Where the system can fork, one server imports the packages once and every call forks it: the imports take longer
+    than a short step. The server itself computes nothing, so neither threads nor a GPU are shared with it.
+
+    Args:
+        tool: "train" or "test"; see `run_mmseg_tool`.
+        arguments: Its command line.
+
+    Raises:
+        RuntimeError: If it ended with an error or was killed; the message repeats the command.
+    """
+    arguments = [str(argument) for argument in arguments]
+    command = shlex.join(["python", f"tools/{tool}.py", *arguments])
+    MMLogger.get_current_instance().info(command)
+    can_fork = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
+    if can_fork:
+        context.set_forkserver_preload(_PRELOADED)
+    process = context.Process(target=run_mmseg_tool, args=(tool, arguments), name=tool)
+    process.start()
+    try:
+        process.join()
+    finally:
+        if process.is_alive():
+            process.terminate()
+            process.join()
+    if process.exitcode != 0:
+        raise RuntimeError(f"this command ended with code {process.exitcode}; its last lines say why: {command}")

@@ -1,0 +1,28 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import os
+
+import pytest
+
+from mmluss.apis.tool_processes import call_mmseg_tool
+
+CONFIG = r"""
+import os
+os.write(os.open({record!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND), f"{{os.getpid()}} {{os.getppid()}}\n".encode())
+model = None
+"""
+
+
+def test_each_call_is_a_process_of_its_own_and_a_failed_one_repeats_its_command(tmp_path):
+    config, record = tmp_path / "bad config.py", tmp_path / "processes"
+    config.write_text(CONFIG.format(record=str(record)))
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"code 1; .*: python tools/train\.py '.*bad config\.py' --work-dir"):
+            call_mmseg_tool("train", [config, "--work-dir", tmp_path])
+    processes, servers = map(set, zip(*(line.split() for line in record.read_text().splitlines()), strict=True))
+    assert len(processes) == 2
+    assert len(servers) == 1
+    assert str(os.getpid()) not in processes | servers
+
+
+def test_help_ends_well():
+    call_mmseg_tool("train", ["--help"])
