@@ -6,7 +6,7 @@ from itertools import groupby
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, ModuleDict
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
@@ -85,7 +85,7 @@ class PASSPretrainer(BaseModel):
         self.queue = (
             None if queue is None else MODELS.build(dict(type="EmbeddingQueue", embedding_dim=image_dim, **queue))
         )
-        self.shallow_projectors = nn.ModuleDict(
+        self.shallow_projectors = ModuleDict(
             {
                 f"stage{stage}": ShallowProjector(channels[stage - _DEEPEST_STAGE - 1], hidden_channels, image_dim)
                 for stage in shallow_stages

@@ -42,6 +42,19 @@ def test_loss_is_the_weighted_mean_of_its_parts(build, stages, weights):
     assert [name for name, value in losses.items() if value.requires_grad] == ["loss"]
 
 
+def test_all_convolutions_start_as_kaiming_has_it(build):
+    torch.manual_seed(0)
+    model = build(shallow_stages=[3], loss_weights=[1, 1], hidden_channels=256)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.zeros_(module.weight)
+    model.init_weights()
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Conv2d):
+            expected = (2 / (module.out_channels * module.kernel_size[0] * module.kernel_size[1])) ** 0.5
+            assert module.weight.std().item() == pytest.approx(expected, rel=0.25), name
+
+
 def test_shallow_stages_take_their_own_maps(build):
     model = build(shallow_stages=[3, 2], loss_weights=[1, 1, 1])
     widths = [branch.pixel.layers[0].in_channels for branch in model.shallow_projectors.values()]
