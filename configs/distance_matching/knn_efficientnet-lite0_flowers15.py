@@ -7,9 +7,7 @@ data_root = "data/Flowers15"
 data_preprocessor = dict(mean=[127.0, 127.0, 127.0], std=[128.0, 128.0, 128.0])
 model = dict(
     data_preprocessor=data_preprocessor,
-    backbone=dict(
-        _delete_=True, type="mmpretrain.TIMMBackbone", model_name="tf_efficientnet_lite0", features_only=True
-    ),
+    backbone=dict(_delete_=True, type="PartlyFrozenTIMMBackbone", model_name="tf_efficientnet_lite0"),
 )
 support_dataset = dict(
     type="ImageNetSDataset",

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from mmluss.clustering.stages import settings_hash
+from mmluss.datasets.imagenets import dataset_categories
 from mmluss.whole_files import write_json
 
 from .raw_colour import score_raw_colour
@@ -27,10 +28,10 @@ class PASSPipeline:
     threshold is then Otsu's, and there are no tests, no controls and no panel.
 
     A pipeline config holds ``pretrain``, ``pixel_attention`` and ``finetune`` (paths of step configs, relative to the
-    pipeline config), ``num_categories``, ``data_root``, ``warm_start`` (checkpoint whose ``backbone.`` weights start
-    step 1, or None), ``protocol`` (words for the report), ``controls`` (some of ``no_pretraining``, ``untrained``,
-    ``raw_colour``), ``panel`` (arguments of ``draw_result_panel``) and ``overrides``: for each step, what to change in
-    its config.
+    pipeline config), ``num_categories`` (clusters to make; the data may have more or fewer categories), ``data_root``,
+    ``warm_start`` (checkpoint whose ``backbone.`` weights start step 1, or None), ``protocol`` (words for the report),
+    ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_colour``), ``panel`` (arguments of
+    ``draw_result_panel``) and ``overrides``: for each step, what to change in its config.
 
     Args:
         cfg: The pipeline config.
@@ -152,6 +153,7 @@ class PASSPipeline:
                 hook["num_categories"] = self.num_categories
                 if not self.scored and hook.get("threshold", "val") == "val":
                     hook["threshold"] = "otsu"
+        self._expect_clusters(cfg)
         return self._train(name, cfg, [checkpoint], _label_figures, [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"])
 
     def _finetune(self, name: str, pretrained: StepResult | None, labels: StepResult) -> StepResult:
@@ -159,14 +161,23 @@ class PASSPipeline:
         checkpoint = self.warm_start if pretrained is None else _last_checkpoint(pretrained.folder)
         cfg.model.backbone.init_cfg = None if checkpoint is None else _backbone_of(checkpoint)
         cfg.train_dataloader.dataset.label_root = str(labels.folder / "pixel_labels")
+        cfg.train_dataloader.dataset.num_clusters = self.num_categories
         cfg.model.decode_head.num_classes = self.num_categories + 1
+        self._expect_clusters(cfg)
         if not self.scored:
-            names = ["other", *(f"cluster {i}" for i in range(1, self.num_categories + 1))]
-            cfg.train_dataloader.dataset.metainfo = dict(classes=names)
+            if not dataset_categories(self.data_root):
+                names = ["other", *(f"cluster {i}" for i in range(1, self.num_categories + 1))]
+                cfg.train_dataloader.dataset.metainfo = dict(classes=names)
             for part in ("dataloader", "evaluator", "cfg"):
                 cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
         return self._train(name, cfg, inputs, lambda folder: _last_losses(folder, "decode.acc_seg"))
+
+    def _expect_clusters(self, cfg: Config) -> None:
+        """There may be more or fewer clusters than categories to score them by."""
+        for evaluator in ("val_evaluator", "test_evaluator"):
+            if cfg.get(evaluator) is not None:
+                cfg[evaluator].num_predicted = self.num_categories
 
     def _train(self, name: str, cfg: Config, inputs: list, figures, outputs: list[str] | None = None) -> StepResult:
         def work(folder: Path) -> None:

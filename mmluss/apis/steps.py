@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -43,7 +44,9 @@ def file_hash(path: str | Path) -> str:
 
 
 def folder_hash(path: str | Path) -> str:
-    """SHA-256 of the names and sizes of all images and label maps below a folder.
+    """SHA-256 of the names, sizes and times of change of all images and label maps below a folder.
+
+    Linked folders and files count as what they lead to.
 
     Raises:
         FileNotFoundError: If the folder does not exist.
@@ -52,9 +55,13 @@ def folder_hash(path: str | Path) -> str:
     if not path.is_dir():
         raise FileNotFoundError(f"{path} is not a folder: give the data set's folder with --data-root.")
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        if file.suffix.lower() in _IMAGE_AND_LABEL_SUFFIXES:
-            digest.update(f"{file.relative_to(path)} {file.stat().st_size}\n".encode())
+    for folder, folders, names in os.walk(path, followlinks=True):
+        folders.sort()
+        for name in sorted(names):
+            if name.lower().endswith(_IMAGE_AND_LABEL_SUFFIXES):
+                state = os.stat(os.path.join(folder, name))
+                inner = os.path.relpath(os.path.join(folder, name), path)
+                digest.update(f"{inner} {state.st_size} {state.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
@@ -94,11 +101,16 @@ class StepRunner:
         logger = MMLogger.get_current_instance()
         folder = self.work_dir / name
         started, manifest = folder / "step.json", folder / "step_done.json"
+        outdated = folder.with_name(f".{name}.outdated")
+        if outdated.exists():
+            shutil.rmtree(outdated)
         earlier = _read(started)
         if earlier is not None and earlier["inputs"] != inputs:
             changed = sorted(key for key in inputs if earlier["inputs"].get(key) != inputs[key])
             logger.info(f"{name}: {', '.join(changed) or 'its inputs'} changed, so it starts anew")
-            shutil.rmtree(folder)
+            # Renamed first, so that a deletion cut short leaves nothing that looks finished or begun.
+            folder.rename(outdated)
+            shutil.rmtree(outdated)
             earlier = None
         done = _read(manifest)
         if done is not None and all((folder / output).exists() for output in outputs):

@@ -5,6 +5,7 @@ from typing import Any
 
 from mmpretrain.models.backbones import TIMMBackbone
 from mmseg.registry import MODELS
+from timm.layers import BatchNormAct2d, SyncBatchNormAct
 from torch import nn
 
 
@@ -13,7 +14,8 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
     """mmpretrain's ``TIMMBackbone`` with the ``frozen_stages`` and ``norm_eval`` of other OpenMMLab backbones.
 
     Frozen stages need no backward pass, which on large feature maps is most of the work, and keep their batch
-    statistics.
+    statistics. Unlike its base class it outlives ``sync_bn="torch"`` in networks whose norms include the activation,
+    such as EfficientNets.
 
     Args:
         frozen_stages: Number of feature maps, from the first, up to whose stage everything is frozen.
@@ -27,6 +29,11 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
 
     def __init__(self, frozen_stages: int = 0, norm_eval: bool = False, **kwargs: Any) -> None:
         super().__init__(features_only=True, **kwargs)
+        self._activations = {
+            name: (module.drop, module.act)
+            for name, module in self.timm_model.named_modules()
+            if isinstance(module, BatchNormAct2d)
+        }
         self.norm_eval = norm_eval
         stages = self.timm_model.feature_info.module_name()
         if not 0 <= frozen_stages <= len(stages):
@@ -37,6 +44,23 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
             end = 1 + max(i for i, (name, _) in enumerate(parameters) if name.startswith(prefix))
             for _, parameter in parameters[:end]:
                 parameter.requires_grad_(False)
+
+    def add_module(self, name: str, module: nn.Module) -> None:
+        """Add a child; one that comes back from torch's conversion to SyncBatchNorm gets its activations back.
+
+        torch turns a norm that includes an activation into one without, and puts the network back by this method.
+
+        Raises:
+            ValueError: If the norms were converted to others than torch's ``SyncBatchNorm``.
+        """
+        super().add_module(name, module)
+        for path, (drop, activation) in self._activations.items():
+            norm = self.get_submodule(f"timm_model.{path}")
+            if type(norm) is nn.SyncBatchNorm:
+                norm.__class__ = SyncBatchNormAct
+                norm.drop, norm.act = drop, activation
+            elif not isinstance(norm, BatchNormAct2d | SyncBatchNormAct):
+                raise ValueError(f"{type(norm).__name__} would drop the activations of this network: sync_bn='torch'")
 
     def train(self, mode: bool = True) -> "PartlyFrozenTIMMBackbone":
         """Set the mode of all but the batch norms that keep their statistics; those stay in evaluation mode."""

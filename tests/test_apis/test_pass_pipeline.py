@@ -4,6 +4,7 @@ import os
 import shutil
 
 import cv2
+import numpy as np
 import pytest
 from mmengine.config import Config
 
@@ -78,4 +79,20 @@ def test_without_masks_nothing_is_scored(pipeline_config, tiny_data, tmp_path):
     pipeline = PASSPipeline(Config.fromfile(pipeline_config), tmp_path / "work", data_root=str(tmp_path / "data"))
     assert pipeline.run()["miou"] == {}
     assert pipeline.draw_panel() is None
+    assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_there_may_be_more_clusters_than_categories(scored, pipeline_config, tiny_data, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(tiny_data, data)
+    if not scored:
+        shutil.rmtree(data / "validation-segmentation")
+    cfg = Config.fromfile(pipeline_config)
+    cfg.num_categories = 5
+    pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(data))
+    report = pipeline.run()
+    assert len(np.load(tmp_path / "work" / "2_pixel_attention" / "centroids.npy")) == 5
+    assert ("fine-tuned (step 4)" in report["miou"]) is scored
+    assert (pipeline.draw_panel() is not None) is scored
     assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()

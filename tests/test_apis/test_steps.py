@@ -1,5 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import json
+import os
 
 import pytest
 
@@ -45,6 +46,21 @@ def test_changed_inputs_start_the_step_anew_in_an_empty_folder(tmp_path):
     assert not (tmp_path / "step" / "partial1").exists()
 
 
+def test_a_deletion_cut_short_leaves_nothing_of_the_old_results(tmp_path, monkeypatch):
+    run(tmp_path, Work(), {"config": "a"})
+
+    def kill(folder):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("mmluss.apis.steps.shutil.rmtree", kill)
+        run(tmp_path, Work(), {"config": "b"})
+    work = Work()
+    run(tmp_path, work, {"config": "b"})
+    assert work.calls == 1
+    assert [folder.name for folder in tmp_path.iterdir()] == ["step"]
+
+
 def test_an_interrupted_step_goes_on_in_its_folder(tmp_path):
     work = Work(failures=1)
     with pytest.raises(RuntimeError, match="interrupted"):
@@ -65,6 +81,18 @@ def test_a_lost_output_is_made_again(tmp_path):
 def test_a_step_without_its_output_says_so(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"step ended without result\.txt"):
         StepRunner(tmp_path).run("step", {}, lambda folder: None, lambda folder: {}, ["result.txt"])
+
+
+def test_folder_hash_sees_what_changed_behind_links(tmp_path):
+    target = tmp_path / "elsewhere"
+    target.mkdir()
+    (target / "a.png").write_bytes(b"1")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "category").symlink_to(target)
+    before = folder_hash(data)
+    os.utime(target / "a.png", ns=(0, 0))
+    assert folder_hash(data) != before
 
 
 def test_folder_hash_sees_names_and_sizes(tmp_path):

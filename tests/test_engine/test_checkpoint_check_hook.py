@@ -1,11 +1,14 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 
-import mmluss  # noqa: F401
+from mmluss.engine.hooks import CheckpointCheckHook
+from mmluss.models import KNNSegmentor
 
 
 class Tiny(BaseModel):
@@ -77,3 +80,35 @@ def test_more_weights_than_the_model_has_do_no_harm(tmp_path, prefix):
     tested = runner(tmp_path, saved(tmp_path, weights | {f"{prefix}more": torch.ones(1)}), **testing())
     tested.test()
     assert torch.equal(tested.model.backbone.weight, torch.ones(2, 3))
+
+
+def check(model, weights):
+    loaded_for_test = SimpleNamespace(model=model, _train_loop=None, _resume=False, _load_from="weights.pth")
+    CheckpointCheckHook().after_load_checkpoint(loaded_for_test, dict(state_dict=weights))
+
+
+BACKBONE = dict(type="mmseg.ResNet", depth=18, base_channels=8)
+
+
+def test_a_bare_backbone_is_enough_for_distance_matching():
+    model = KNNSegmentor(BACKBONE)
+    before = model.backbone.conv1.weight.clone()
+    weights = {name: torch.ones_like(value) for name, value in model.backbone.state_dict().items()}
+    check(model, weights)
+    assert torch.equal(model.backbone.conv1.weight, before)
+    with pytest.raises(ValueError, match="Missing: backbone"):
+        check(model, {name: value for name, value in weights.items() if "layer4" not in name})
+    with pytest.raises(ValueError, match="names like head"):
+        check(model, {"head": torch.ones(1)})
+
+
+def test_weights_without_counts_of_batches_are_enough():
+    model = KNNSegmentor(BACKBONE)
+    check(model, {name: value for name, value in model.state_dict().items() if "num_batches" not in name})
+
+
+def test_weights_that_do_not_fit_after_adapting_are_refused():
+    model = KNNSegmentor(BACKBONE)
+    weights = KNNSegmentor(dict(BACKBONE, base_channels=16)).backbone.state_dict()
+    with pytest.raises(ValueError, match="does not fit the weights of this ResNet"):
+        check(model, weights)

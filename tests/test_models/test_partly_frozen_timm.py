@@ -1,6 +1,9 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import copy
+
 import pytest
 import torch
+from mmengine.model import convert_sync_batchnorm
 
 from mmluss.models import PartlyFrozenTIMMBackbone
 
@@ -37,3 +40,19 @@ def test_nothing_is_frozen_by_default():
 def test_too_many_stages_are_refused():
     with pytest.raises(ValueError, match="has 5 stages"):
         build(6)
+
+
+@pytest.mark.parametrize("model_name", ["tf_efficientnet_lite0", "resnet18"])
+def test_synchronised_norms_keep_their_activations(model_name):
+    torch.manual_seed(0)
+    backbone = PartlyFrozenTIMMBackbone(model_name=model_name, norm_eval=True).eval()
+    model = torch.nn.Sequential(backbone)
+    images = torch.randn(2, 3, 64, 64)
+    expected, names = model(images), set(model.state_dict())
+    model = convert_sync_batchnorm(copy.deepcopy(model), "torch").eval()
+    assert any(isinstance(module, torch.nn.SyncBatchNorm) for module in model.modules())
+    assert set(model.state_dict()) == names
+    for map_before, map_after in zip(expected, model(images), strict=True):
+        torch.testing.assert_close(map_after, map_before)
+    model.train()
+    assert not any(module.training for module in model.modules() if isinstance(module, torch.nn.SyncBatchNorm))

@@ -11,7 +11,7 @@ data_preprocessor = dict(
 model = dict(
     type="LUSSSegmentor",
     data_preprocessor=data_preprocessor,
-    backbone=dict(type="mmpretrain.TIMMBackbone", model_name="tf_efficientnet_lite0", features_only=True),
+    backbone=dict(type="PartlyFrozenTIMMBackbone", model_name="tf_efficientnet_lite0"),
     decode_head=dict(type="LinearHead", upsampling=2, label_stride=None, loss_upsampling=2),
     test_cfg=dict(max_resolution=1000, limited_side="long"),
 )
