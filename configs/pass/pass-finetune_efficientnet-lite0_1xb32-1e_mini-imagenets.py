@@ -1,7 +1,7 @@
 _base_ = [
     "../_base_/models/pass_segmentor_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_pixel_labels.py",
-    "../_base_/datasets/mini_imagenets.py",
+    "../_base_/datasets/image_folder_256.py",
     "../_base_/schedules/adam_short.py",
     "../_base_/default_runtime.py",
 ]
@@ -22,6 +22,8 @@ train_dataloader = dict(
         label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb24-1e_mini-imagenets/pixel_labels",
     )
 )
+val_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
+test_dataloader = val_dataloader
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
 param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=1, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=1)

@@ -1,7 +1,7 @@
 _base_ = [
     "../_base_/models/pass_segmentor_r50.py",
     "../_base_/datasets/image_folder_pixel_labels.py",
-    "../_base_/datasets/mini_imagenets.py",
+    "../_base_/datasets/image_folder_256.py",
     "../_base_/schedules/larc_20e.py",
     "../_base_/default_runtime.py",
 ]
@@ -22,6 +22,8 @@ train_dataloader = dict(
         label_root="work_dirs/pass-pixel-attention_r18_1xb32-10e_mini-imagenets/pixel_labels",
     )
 )
+val_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
+test_dataloader = val_dataloader
 optim_wrapper = dict(optimizer=dict(lr=6.0))
 param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0.0006, by_epoch=True, end=10, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=10, val_interval=10)

@@ -1,12 +1,13 @@
 _base_ = [
     "../_base_/models/pass_pixel-attention_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_multi_crop.py",
-    "../_base_/datasets/mini_imagenets.py",
+    "../_base_/datasets/image_folder.py",
     "../_base_/schedules/adam_short.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(pretrained="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets/epoch_1.pth")
 train_dataloader = dict(batch_size=24, dataset=dict(data_root="data/mini_imagenets"))
+test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
 # Pixels can be scored only once there are centroids, so there is no validation while training.
 val_dataloader = None
 val_evaluator = None

@@ -1,7 +1,7 @@
 _base_ = [
     "../_base_/models/pass_pixel-attention_r50.py",
     "../_base_/datasets/image_folder_multi_crop.py",
-    "../_base_/datasets/mini_imagenets.py",
+    "../_base_/datasets/image_folder.py",
     "../_base_/schedules/larc_20e.py",
     "../_base_/default_runtime.py",
 ]
@@ -15,6 +15,7 @@ model = dict(
     pretrained="work_dirs/pass-pretrain_r18_1xb64-40e_mini-imagenets/epoch_40.pth",
 )
 train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
+test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
 # Pixels can be scored only once there are centroids, so there is no validation while training.
 val_dataloader = None
 val_evaluator = None

@@ -37,6 +37,8 @@ class TestedModel:
 def draw_result_panel(labels: TestedModel, final: TestedModel, path: Path, num_images: int = 8, seed: int = 0) -> Path:
     """Write the panel of some validation images, each of another category as far as there are.
 
+    Both have their own test pipeline, over the same images.
+
     Args:
         labels: The pixel-attention model with its centroids.
         final: The fine-tuned model.
@@ -44,12 +46,13 @@ def draw_result_panel(labels: TestedModel, final: TestedModel, path: Path, num_i
         num_images: Number of rows.
         seed: Seed of the choice of images.
     """
-    cfg = Config.fromfile(labels.config)
     init_default_scope("mmseg")
-    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    dataset, final_dataset = (
+        DATASETS.build(Config.fromfile(model.config).test_dataloader.dataset) for model in (labels, final)
+    )
     chosen = _one_of_each_category(dataset, num_images, seed)
     label_samples = _predict(labels, dataset, chosen)
-    final_samples = _predict(final, dataset, chosen)
+    final_samples = _predict(final, final_dataset, chosen)
     num_categories = len(dataset.metainfo["classes"]) - 1
     label_match, final_match = (read_match(model.match_file, num_categories) for model in (labels, final))
     rows = []
