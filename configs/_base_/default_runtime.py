@@ -14,6 +14,7 @@ default_hooks = dict(
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2),
     checkpoint_check=dict(type="CheckpointCheckHook"),
+    score_files=dict(type="ScoreFilesHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="SegVisualizationHook"),
 )

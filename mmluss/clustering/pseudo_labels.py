@@ -101,13 +101,15 @@ class PseudoLabelling:
             contiguous = value.contiguous()
             dist.broadcast(contiguous, src=0)
             value.copy_(contiguous)
-        self.weights = weights_hash(state, leave_out=CENTROID_STATE)
+        # The normalisation of images is in buffers that no checkpoint has.
+        self.weights = weights_hash(state | dict(model.named_buffers()), leave_out=CENTROID_STATE)
         self.data = data_hash(dataset)
         self._embedding_key = settings_hash(
             dict(
                 weights=self.weights,
                 data=self.data,
                 pipeline=pipeline_text(dataset),
+                upsampling=model.decode_head.upsampling,
                 **settings.chosen("crop_size", "dtype", "use_saliency"),
             )
         )

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,11 +38,19 @@ def settings_hash(settings: dict[str, Any]) -> str:
 
 
 def data_hash(dataset: BaseDataset) -> str:
-    """SHA-256 of the names and categories of a data set's images, in their order."""
+    """SHA-256 of a data set's images in their order: names, categories, and size and time of change of their files.
+
+    Masks and saliency maps count, too.
+    """
     digest = hashlib.sha256()
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
-        digest.update(f"{info['relative_path']}\t{info['category']}\n".encode())
+        digest.update(f"{info['relative_path']}\t{info['category']}".encode())
+        for file in ("img_path", "seg_map_path", "saliency_path"):
+            if info.get(file) is not None:
+                state = os.stat(info[file])
+                digest.update(f"\t{file} {state.st_size} {state.st_mtime_ns}".encode())
+        digest.update(b"\n")
     return digest.hexdigest()
 
 

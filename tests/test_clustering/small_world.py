@@ -72,6 +72,8 @@ def photos(root: Path, split: str = "train", pipeline: list[dict] | None = None,
 class SmallHead(nn.Module):
     """Buffers of a pixel-attention head."""
 
+    upsampling = 2
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("centroids", torch.zeros(0, channels))

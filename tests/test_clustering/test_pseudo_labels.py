@@ -3,6 +3,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -116,6 +117,28 @@ def test_labels_of_other_weights_are_replaced(photo_root, tmp_path):
     labelling(photo_root, tmp_path / "changed").run()
     labelling(photo_root, tmp_path / "changed", SmallSegmentor(seed=1)).run()
     labelling(photo_root, tmp_path / "new", SmallSegmentor(seed=1)).run()
+    assert outcome(tmp_path / "changed") == outcome(tmp_path / "new")
+
+
+def normalise_otherwise(root: Path, model: SmallSegmentor) -> None:
+    model.data_preprocessor.mean += 20
+
+
+def repaint(root: Path, model: SmallSegmentor) -> None:
+    path = sorted((root / "train").rglob("*.*"))[0]
+    cv2.imwrite(str(path), cv2.imread(str(path))[::-1] // 2)
+
+
+@pytest.mark.parametrize("change", [normalise_otherwise, repaint])
+def test_labels_of_other_pixels_are_replaced(photo_root, tmp_path, change):
+    root = tmp_path / "photos"
+    shutil.copytree(photo_root, root)
+    labelling(root, tmp_path / "changed").run()
+    model = SmallSegmentor()
+    change(root, model)
+    labelling(root, tmp_path / "changed", model).run()
+    assert model.forwards > 0
+    labelling(root, tmp_path / "new", model).run()
     assert outcome(tmp_path / "changed") == outcome(tmp_path / "new")
 
 

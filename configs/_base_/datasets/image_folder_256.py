@@ -1,5 +1,5 @@
-# As image_folder.py, for networks that were trained on random crops of 192: such crops enlarge what they show by about a
-# third, so whole images are enlarged as much (as the published 224 and 256).
+# As image_folder.py, for networks that were trained on random crops of 192: such crops enlarge what they show by about
+# a third, so whole images are enlarged as much (as the published 224 and 256).
 data_root = "data/image_folder"
 test_pipeline = [
     dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),

@@ -7,6 +7,7 @@ from .epoch_seed_hook import EpochSeedHook
 from .prototype_hook import PrototypeHook
 from .prototype_kmeans_hook import PrototypeKMeansHook
 from .pseudo_label_hook import PseudoLabelHook
+from .score_files_hook import ScoreFilesHook
 from .support_hook import SupportHook
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "PrototypeHook",
     "PrototypeKMeansHook",
     "PseudoLabelHook",
+    "ScoreFilesHook",
     "SupportHook",
 ]
