@@ -14,7 +14,7 @@ model = dict(
 optim_wrapper = dict(optimizer=dict(lr=2.5e-4), paramwise_cfg=dict(decay_rate=0.60))
 custom_hooks = [
     dict(type="EpochSeedHook"),
-    dict(type="RFSearchHook", mode="search", config=dict(search=_base_.rf_search), verbose=False),
+    dict(type="ResumableRFSearchHook", mode="search", config=dict(search=_base_.rf_search), verbose=False),
 ]
 val_evaluator = dict(matching="identity")
 test_evaluator = val_evaluator

@@ -7,6 +7,7 @@ from .epoch_seed_hook import EpochSeedHook
 from .prototype_hook import PrototypeHook
 from .prototype_kmeans_hook import PrototypeKMeansHook
 from .pseudo_label_hook import PseudoLabelHook
+from .resumable_rf_search_hook import ResumableRFSearchHook
 from .score_files_hook import ScoreFilesHook
 from .support_hook import SupportHook
 
@@ -17,6 +18,7 @@ __all__ = [
     "PrototypeHook",
     "PrototypeKMeansHook",
     "PseudoLabelHook",
+    "ResumableRFSearchHook",
     "ScoreFilesHook",
     "SupportHook",
 ]
