@@ -3,7 +3,8 @@ default_scope = "mmseg"
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
-    dist_cfg=dict(backend="nccl"),
+    # Seconds. Processes may wait for one that has a k-means restart more to do, longer than NCCL's ten minutes.
+    dist_cfg=dict(backend="nccl", timeout=14400),
 )
 # Turns BN into SyncBN in distributed runs only, so that the same config runs on a CPU.
 sync_bn = "torch"

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmseg.apis import MMSegInferencer, inference_model, init_model
 
 from mmluss.apis import PASSPipeline
 
@@ -51,6 +52,20 @@ def test_every_step_leaves_its_results(finished):
     assert all(0 <= miou <= 100 for miou in report["miou"].values())
     height, width = cv2.imread(str(panel)).shape[:2]
     assert height > 200 and width > 600
+
+
+def test_mmseg_runs_the_final_checkpoint(finished, tiny_data, tmp_path):
+    work_dir, _, _ = finished
+    config = str(work_dir / "3_finetune" / "config.py")
+    checkpoint = str(work_dir / "3_finetune" / "epoch_1.pth")
+    image = str(next((tiny_data / "validation").rglob("*.JPEG")))
+    shape = cv2.imread(image).shape[:2]
+    sample = inference_model(init_model(config, checkpoint, device="cpu"), image)
+    assert tuple(sample.pred_sem_seg.data.shape[1:]) == shape
+    inferencer = MMSegInferencer(config, checkpoint, device="cpu")
+    result = inferencer(image, out_dir=str(tmp_path), show=False)
+    np.testing.assert_array_equal(result["predictions"], sample.pred_sem_seg.data[0].numpy())
+    assert list(tmp_path.rglob("*.png"))
 
 
 def test_colour_names_the_categories_of_coloured_boxes(finished):
