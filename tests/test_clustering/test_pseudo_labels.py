@@ -1,6 +1,10 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import itertools
 import json
+import os
+import pkgutil
 import shutil
+import signal
 from pathlib import Path
 
 import cv2
@@ -98,6 +102,38 @@ def test_a_run_stopped_before_or_after_a_step_gives_the_same_in_the_end(
     with pytest.raises(KeyboardInterrupt):
         labelling(photo_root, tmp_path, validation=True, threshold="val").run()
     monkeypatch.undo()
+    labelling(photo_root, tmp_path, validation=True, threshold="val").run()
+    assert outcome(tmp_path) == uninterrupted
+
+
+def run_and_die(photo_root: Path, folder: Path, place: str, calls: int) -> None:
+    module, _, name = place.rpartition(".")
+    owner = pkgutil.resolve_name(module)
+    work, count = getattr(owner, name), itertools.count(1)
+
+    def killed(*args, **kwargs):
+        if next(count) == calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return work(*args, **kwargs)
+
+    setattr(owner, name, killed)
+    labelling(photo_root, folder, validation=True, threshold="val").run()
+
+
+@pytest.mark.parametrize(
+    ("place", "calls"),
+    [
+        ("mmluss.clustering.embeddings.EmbeddingFile.write", 3),
+        ("mmluss.clustering.kmeans._one_restart", 2),
+        ("mmluss.clustering.pixel_labels._write_one", 7),
+    ],
+)
+def test_a_killed_run_gives_the_same_in_the_end(photo_root, tmp_path, uninterrupted, place, calls):
+    process = mp.get_context("spawn").Process(target=run_and_die, args=(photo_root, tmp_path, place, calls))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not (tmp_path / "pixel_labels" / "manifest.json").exists()
     labelling(photo_root, tmp_path, validation=True, threshold="val").run()
     assert outcome(tmp_path) == uninterrupted
 
