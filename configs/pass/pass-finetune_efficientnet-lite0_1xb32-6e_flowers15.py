@@ -1,7 +1,7 @@
 _base_ = [
     "../_base_/models/pass_segmentor_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_pixel_labels.py",
-    "../_base_/datasets/image_folder_256.py",
+    "../_base_/datasets/image_folder.py",
     "../_base_/schedules/adam_short.py",
     "../_base_/default_runtime.py",
 ]
@@ -21,8 +21,11 @@ train_dataloader = dict(
         label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-7e_flowers15/pixel_labels",
     )
 )
-val_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
-test_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
+# Training crops of 192 enlarge what they show by about a third, so whole images are enlarged as much.
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(scale=256)
+val_dataloader = dict(dataset=dict(data_root="data/Flowers15", pipeline=test_pipeline))
+test_dataloader = val_dataloader
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
 param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=6, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=6, val_interval=6)

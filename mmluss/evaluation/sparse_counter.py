@@ -44,7 +44,7 @@ class SparseCounter:
         if self.shape != other.shape:
             raise ValueError(f"counts of shape {other.shape} cannot be added to counts of shape {self.shape}")
         other._sum_up()
-        self._add(other._keys, other._counts)
+        self._add(other._keys, other._counts.copy())
 
     @property
     def nbytes(self) -> int:

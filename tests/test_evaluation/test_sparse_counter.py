@@ -33,6 +33,14 @@ def test_merge_and_copy_keep_counts() -> None:
     assert right.entries()[2].tolist() == [-1, 4]
 
 
+def test_a_merged_counter_may_count_on() -> None:
+    left, right = SparseCounter((4,)), SparseCounter((4,), buffer=0)
+    right.add((np.array([2]),), np.array([5]))
+    left.merge(right)
+    right.add((np.array([2]),), np.array([1]))
+    assert [axis.tolist() for axis in left.entries()] == [[2], [5]]
+
+
 def test_empty_counter_has_no_entries() -> None:
     assert [len(axis) for axis in SparseCounter((3, 3)).entries()] == [0, 0, 0]
 
