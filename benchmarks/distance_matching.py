@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Images per second of labelling with the nearest supports: ours beside a loop over pixels, a plain matmul, and faiss.
+"""Images per second of labeling with the nearest supports: ours beside a loop over pixels, a plain matmul, and faiss.
 
 One image of 256 x 341 pixels, features of stride 32 enlarged 4 times: 1,408 positions. Every method runs in a process
 of its own and gives the same labels (the share that differs by rounding is printed). `MiB` is the growth of the peak

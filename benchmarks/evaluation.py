@@ -76,8 +76,8 @@ def _template(rng: np.random.Generator) -> Scene:
     true, predicted = np.zeros(SHAPE, np.uint16), np.zeros(SHAPE, np.uint16)
     score = 0.3 * smooth((24, 32))
     for index in range(1, 2 + int(rng.random() < 0.4)):
-        radii, centre = rng.uniform(30, 150, 2), rng.uniform((80, 80), (300, 420))
-        distance = ((y - centre[0]) / radii[0]) ** 2 + ((x - centre[1]) / radii[1]) ** 2
+        radii, center = rng.uniform(30, 150, 2), rng.uniform((80, 80), (300, 420))
+        distance = ((y - center[0]) / radii[0]) ** 2 + ((x - center[1]) / radii[1]) ** 2
         true[distance < 1] = index
         predicted[distance + smooth((24, 32)) < 1.5] = index
         score = np.maximum(score, np.clip(1.2 - distance, 0, 1) * (0.5 + 0.5 * smooth((24, 32))))

@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""How far plain k-means gets on a data set: on pooled EfficientNet-Lite0 features and on mean colour.
+"""How far plain k-means gets on a data set: on pooled EfficientNet-Lite0 features and on mean color.
 
 The mini data set is meant to give at least 0.9 and less than 0.3 cluster accuracy. Any folder with category folders in
 `train` will do.
@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mmluss.clustering.cluster_agreement import matched_accuracy, normalized_mutual_information
-from mmluss.clustering.kmeans import kmeans, normalize_rows
-from mmluss.converters.efficientnet_lite0 import (
+from mmluss.checkpoints.efficientnet_lite0 import (
     EFFICIENTNET_LITE0_MEAN,
     EFFICIENTNET_LITE0_STD,
     efficientnet_lite0_to_timm,
     installed_efficientnet_lite0,
 )
-from mmluss.datasets.antialiased_resize import resize_antialiased
+from mmluss.clustering.cluster_agreement import matched_accuracy, normalized_mutual_information
+from mmluss.clustering.kmeans import kmeans, normalize_rows
+from mmluss.datasets.transforms.antialiased_resize import resize_antialiased
 
 
 def main() -> None:
@@ -43,16 +43,16 @@ def main() -> None:
     weights = torch.load(installed_efficientnet_lite0(), weights_only=True)
     backbone.load_state_dict(efficientnet_lite0_to_timm(weights))
     backbone.eval()
-    features, colours = [], []
+    features, colors = [], []
     for path in track(paths, "features"):
         image = read_image(path, args.short_side)
         features.append(pooled_features(backbone, image))
-        colours.append(image.mean(axis=(0, 1), dtype=np.float32))
+        colors.append(image.mean(axis=(0, 1), dtype=np.float32))
 
     table = Table("k-means on", "cluster accuracy", "NMI", title=f"{len(paths)} images, {len(names)} categories")
     for label, rows in {
         "pooled features": normalize_rows(np.stack(features)),
-        "mean colour": np.stack(colours),
+        "mean color": np.stack(colors),
     }.items():
         clusters = kmeans(rows, len(names), restarts=args.restarts).assignments
         scores = (matched_accuracy(clusters, categories), normalized_mutual_information(clusters, categories))

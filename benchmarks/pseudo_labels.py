@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Images per second, and processor time, of embedding and labelling images, ours beside a loop over single images.
+"""Images per second, and processor time, of embedding and labeling images, ours beside a loop over single images.
 
 Both read the same JPEG files (random scenes in the sizes of ImageNet photos), resize them to a short side of 256, and
 run the same network, untrained; the loop then resizes and writes each label map before it reads the next image.
@@ -23,11 +23,11 @@ from torch import nn
 
 import mmluss  # noqa: F401
 from mmluss.clustering.embeddings import extract_embeddings
-from mmluss.clustering.image_batches import centre_crop, image_sizes
-from mmluss.clustering.pixel_labels import label_path, write_pixel_labels
+from mmluss.clustering.image_batches import center_crop, image_sizes
+from mmluss.clustering.label_writing import label_path, write_pixel_labels
 from mmluss.datasets.imagenets import ImageNetSDataset
 from mmluss.datasets.label_codec import write_label_map
-from mmluss.models.pixel_labeling import resize_pixel_labels
+from mmluss.models.nearest_centroid import resize_pixel_labels
 
 SIZES = ((500, 375), (500, 375), (500, 333), (375, 500), (400, 300), (500, 400))
 PIPELINE = [
@@ -73,7 +73,7 @@ def loop_embeddings(model: nn.Module, dataset: ImageNetSDataset) -> np.ndarray:
     """Embeddings, one image after another."""
     rows = []
     for index in range(len(dataset)):
-        image = centre_crop(dataset[index]["inputs"], CROP)
+        image = center_crop(dataset[index]["inputs"], CROP)
         inputs = model.data_preprocessor(dict(inputs=[image]), False)["inputs"]
         rows.append(model.image_embeddings(inputs)[0].cpu().numpy())
     return np.stack(rows)

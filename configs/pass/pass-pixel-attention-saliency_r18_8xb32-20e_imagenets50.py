@@ -1,5 +1,5 @@
 _base_ = "pass-pixel-attention_r18_8xb32-20e_imagenets50.py"
-# One grey image a training image, 255 = salient, as train/CATEGORY/NAME.png; bring them from any saliency model.
+# One gray image a training image, 255 = salient, as train/CATEGORY/NAME.png; bring them from any saliency model.
 custom_hooks = [
     dict(type="EpochSeedHook"),
     dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),

@@ -5,5 +5,5 @@ warm_start = None
 pretrain = "../pass/pass-pretrain_r18_1xb64-40e_flowers15.py"
 pixel_attention = "../pass/pass-pixel-attention_r18_1xb32-10e_flowers15.py"
 finetune = "../pass/pass-finetune_r18_1xb32-10e_flowers15.py"
-controls = ["untrained", "raw_colour"]
+controls = ["untrained", "raw_color"]
 panel = dict(num_images=8)

@@ -1,6 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Whole jobs made of many parts."""
 
-from .pass_pipeline import PASSPipeline
+from mmluss.apis.pass_pipeline import PASSPipeline
 
 __all__ = ["PASSPipeline"]

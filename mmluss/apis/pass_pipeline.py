@@ -7,14 +7,13 @@ from pathlib import Path
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
+from mmluss.apis.raw_color import score_raw_color
+from mmluss.apis.result_panel import TestedModel, draw_result_panel
+from mmluss.apis.steps import StepResult, StepRunner, file_hash, folder_hash
+from mmluss.apis.tool_processes import call_mmseg_tool
 from mmluss.clustering.stages import settings_hash
 from mmluss.datasets.imagenets import dataset_categories
-from mmluss.whole_files import write_json
-
-from .raw_colour import score_raw_colour
-from .result_panel import TestedModel, draw_result_panel
-from .steps import StepResult, StepRunner, file_hash, folder_hash
-from .tool_processes import call_mmseg_tool
+from mmluss.utils.atomic_files import write_json
 
 _SCORES = "scores.json"
 _LABEL_CHECKPOINT = "pixel_labels.pth"
@@ -30,7 +29,7 @@ class PASSPipeline:
     A pipeline config holds ``pretrain``, ``pixel_attention`` and ``finetune`` (paths of step configs, relative to the
     pipeline config), ``num_categories`` (clusters to make; the data may have more or fewer categories), ``data_root``,
     ``warm_start`` (checkpoint whose ``backbone.`` weights start step 1, or None), ``protocol`` (words for the report),
-    ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_colour``), ``panel`` (arguments of
+    ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_color``), ``panel`` (arguments of
     ``draw_result_panel``) and ``overrides``: for each step, what to change in its config.
 
     Args:
@@ -114,16 +113,16 @@ class PASSPipeline:
         labels = self._label("c2_untrained_pixel_attention", None, untrained=True)
         return "pixel labels of an untrained backbone", self._test("c2_untrained_test", labels, _LABEL_CHECKPOINT)
 
-    def _control_raw_colour(self) -> tuple[str, StepResult]:
+    def _control_raw_color(self) -> tuple[str, StepResult]:
         test_cfg = self._step_cfg("pixel_attention").test_dataloader.dataset
         train_cfg = self._step_cfg("pixel_attention").train_dataloader.dataset
 
         def work(folder: Path) -> None:
             datasets = [DATASETS.build(dict(cfg, pipeline=[])) for cfg in (train_cfg, test_cfg)]
-            write_json(folder / _SCORES, dict(scores=score_raw_colour(*datasets)))
+            write_json(folder / _SCORES, dict(scores=score_raw_color(*datasets)))
 
-        result = self.steps.run("c3_raw_colour", dict(data=self.data), work, _scores, [_SCORES])
-        return "k-means on raw colour", result
+        result = self.steps.run("c3_raw_color", dict(data=self.data), work, _scores, [_SCORES])
+        return "k-means on raw color", result
 
     def _step_cfg(self, step: str) -> Config:
         cfg = Config.fromfile(self.step_cfgs[step])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
-from mmluss.whole_files import write_json
+from mmluss.utils.atomic_files import write_json
 
 _IMAGE_AND_LABEL_SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
 

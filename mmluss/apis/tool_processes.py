@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mmengine.logging import MMLogger
 
-from .mmseg_tools import run_mmseg_tool
+from mmluss.apis.mmseg_tools import run_mmseg_tool
 
 _PRELOADED = ["mmluss", "mmluss.apis", "mmseg.apis"]
 # By default glibc hands a freed activation back to the system and fetches the next one page by page, which takes a CPU

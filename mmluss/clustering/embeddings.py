@@ -17,11 +17,10 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mmluss.whole_files import replace_file, write_json
-
-from .image_batches import centre_crop, consecutive_batches, load_batches, my_share, normalized_parts
-from .kmeans import normalize_rows
-from .saliency import sample_saliency
+from mmluss.clustering.image_batches import center_crop, consecutive_batches, load_batches, my_share, normalized_parts
+from mmluss.clustering.kmeans import normalize_rows
+from mmluss.clustering.saliency import sample_saliency
+from mmluss.utils.atomic_files import replace_file, write_json
 
 FLUSH_SECONDS = 10.0
 
@@ -68,7 +67,7 @@ class EmbeddingFile:
         return not self._done[indices].all()
 
     def write(self, indices: list[int], embeddings: np.ndarray) -> None:
-        """Write rows, L2-normalised; they are noted as there once they are on disk, every few seconds."""
+        """Write rows, L2-normalized; they are noted as there once they are on disk, every few seconds."""
         self.rows[indices] = normalize_rows(embeddings)
         self._written += indices
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -119,12 +118,12 @@ def extract_embeddings(
         key: hash of weights, data list and settings.
         batch_size: images a batch and process.
         num_workers: loading processes of each process.
-        crop_size: side of the centre crop, pixels; None for whole images.
+        crop_size: side of the center crop, pixels; None for whole images.
         dtype: "float16" or "float32" on disk.
         use_saliency: the saliency map of each data sample replaces the attention.
 
     Returns:
-        Memory map (M, C), rows L2-normalised, read-only.
+        Memory map (M, C), rows L2-normalized, read-only.
 
     Raises:
         ValueError: an image is smaller than the crop; an embedding holds NaN or infinity; a saliency map is missing.
@@ -158,7 +157,7 @@ def _cropped_saliency(data: dict[str, Any], positions: list[int], crop_size: int
         size = data["inputs"][position].shape[-2:]
         saliency = sample_saliency(data["data_samples"][position])[None, None]
         saliency = F.interpolate(saliency, size=size, mode="bilinear", antialias=True)[0]
-        maps.append(saliency if crop_size is None else centre_crop(saliency, crop_size))
+        maps.append(saliency if crop_size is None else center_crop(saliency, crop_size))
     return torch.stack(maps)
 
 

@@ -107,12 +107,12 @@ def _one_thread_per_worker(_: int) -> None:
 def normalized_parts(
     model: nn.Module, data: dict[str, Any], crop_size: int | None = None
 ) -> Iterator[tuple[Tensor, list[int]]]:
-    """Split a batch by image shape and normalise each part.
+    """Split a batch by image shape and normalize each part.
 
     Args:
-        model: its `data_preprocessor` normalises.
+        model: its `data_preprocessor` normalizes.
         data: batch of `load_batches`.
-        crop_size: side of the centre crop in pixels, None for whole images.
+        crop_size: side of the center crop in pixels, None for whole images.
 
     Yields:
         (B, 3, H, W) float32 on the model's device, with the positions of these images in the batch.
@@ -124,7 +124,7 @@ def normalized_parts(
     for position, image in enumerate(data["inputs"]):
         if crop_size is not None:
             try:
-                image = centre_crop(image, crop_size)
+                image = center_crop(image, crop_size)
             except ValueError as error:
                 raise ValueError(f"{data['data_samples'][position].metainfo.get('img_path')}: {error}") from error
         images, positions = groups.setdefault(image.shape, ([], []))
@@ -134,7 +134,7 @@ def normalized_parts(
         yield model.data_preprocessor(dict(inputs=images), False)["inputs"], positions
 
 
-def centre_crop(image: Tensor, size: int) -> Tensor:
+def center_crop(image: Tensor, size: int) -> Tensor:
     """Middle (C, size, size) of an image (C, H, W), starting at the rounded half of what is cut off.
 
     Raises:
@@ -142,6 +142,6 @@ def centre_crop(image: Tensor, size: int) -> Tensor:
     """
     height, width = image.shape[-2:]
     if min(height, width) < size:
-        raise ValueError(f"a centre crop of {size} pixels does not fit into the resized image of {width}x{height}")
+        raise ValueError(f"a center crop of {size} pixels does not fit into the resized image of {width}x{height}")
     top, left = round((height - size) / 2), round((width - size) / 2)
     return image[..., top : top + size, left : left + size]

@@ -13,7 +13,7 @@ from mmengine import dist
 from mmengine.logging import MMLogger
 from rich.progress import track
 
-from mmluss.whole_files import replace_file
+from mmluss.utils.atomic_files import replace_file
 
 BLOCK_BYTES = 64 * 2**20
 """Rows decoded to float32 at once take at most this many bytes."""
@@ -24,7 +24,7 @@ class KMeansResult:
     """Outcome of a clustering of M rows into N clusters.
 
     Attributes:
-        centroids: (N, C) float32, not normalised.
+        centroids: (N, C) float32, not normalized.
         assignments: (M,) int64 in 0..N-1, the nearest centroid of each row.
         objective: mean squared distance of a row to its nearest centroid.
     """
@@ -60,7 +60,7 @@ def kmeans(
     Single-precision rows are used where they are. No copy of the rows is ever made.
 
     Args:
-        rows: (M, C) float16 or float32, C-contiguous; an array or a memory map. L2-normalise them first
+        rows: (M, C) float16 or float32, C-contiguous; an array or a memory map. L2-normalize them first
             (`normalize_rows`).
         num_clusters: N.
         iterations: Lloyd rounds of each restart.

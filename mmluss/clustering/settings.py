@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Settings of clustering and labelling."""
+"""Settings of clustering and labeling."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ class PseudoLabelSettings:
             the training images alone.
         threshold_step: distance of the thresholds 0..0.80 that "val" tries. The mean attention of a shortly trained
             model varies by a few hundredths only and wants finer ones than the published 0.01.
-        crop_size: side in pixels of the centre crop that gives an image's embedding, None for the whole image.
+        crop_size: side in pixels of the center crop that gives an image's embedding, None for the whole image.
         iterations: Lloyd rounds of k-means.
         restarts: random starts of k-means.
         seed: seed of k-means.

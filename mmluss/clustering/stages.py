@@ -14,7 +14,7 @@ from mmengine import dist
 from mmengine.dataset import BaseDataset
 from torch import Tensor
 
-from mmluss.whole_files import write_json
+from mmluss.utils.atomic_files import write_json
 
 
 def weights_hash(state: dict[str, Tensor], leave_out: Iterable[str] = ()) -> str:

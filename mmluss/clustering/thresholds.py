@@ -9,11 +9,10 @@ from mmengine import dist
 from torch import nn
 from torch.utils.data import Dataset
 
+from mmluss.clustering.image_batches import my_spread_share
+from mmluss.clustering.label_writing import predict_pixel_scores
 from mmluss.evaluation.threshold_sweep import ThresholdSweep
-from mmluss.models.pixel_labeling import resize_pixel_labels
-
-from .image_batches import my_spread_share
-from .pixel_labels import predict_pixel_scores
+from mmluss.models.nearest_centroid import resize_pixel_labels
 
 HISTOGRAM_BINS = 4096
 

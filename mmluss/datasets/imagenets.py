@@ -8,10 +8,10 @@ import cv2
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from .categories import category_names, palette, subset_categories
-from .label_codec import IGNORE_INDEX
-from .loading import read_image_size
-from .split_folder import Problem, Sample, folder_categories, scan_split
+from mmluss.datasets.categories import category_names, palette, subset_categories
+from mmluss.datasets.label_codec import IGNORE_INDEX
+from mmluss.datasets.split_folder import Problem, Sample, folder_categories, scan_split
+from mmluss.datasets.transforms.loading import read_image_size
 
 SPLITS = ("train", "train-full", "train-semi", "validation", "test")
 SPLITS_WITH_MASKS = ("train-semi", "validation")
@@ -44,7 +44,7 @@ class ImageNetSDataset(BaseSegDataset):
         label_root: Folder of label maps ``CATEGORY/NAME.png``, as seen from the working directory. None:
             ``DATA_ROOT/SPLIT-segmentation`` if it is there (with a subset, train-semi and validation must have it).
             False: no label maps.
-        saliency_root: Folder of grey saliency maps ``CATEGORY/NAME.png`` (or another image suffix), as seen from the
+        saliency_root: Folder of gray saliency maps ``CATEGORY/NAME.png`` (or another image suffix), as seen from the
             working directory, or None.
         num_clusters: Label maps hold 0..num_clusters, not 0..N: for pseudo labels of more or fewer clusters than there
             are categories.

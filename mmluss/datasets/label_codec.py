@@ -12,7 +12,7 @@ IGNORE_INDEX = 1000
 """Id of the pixels that take no part in training and scores."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
+_PNG_COLOR_TYPES = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGB with alpha"}
 # Written several times faster than with the default of image libraries, and read in two thirds of the time that
 # run-length deflate takes; label maps still shrink 50-fold.
 _PNG_PARAMETERS = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED]
@@ -66,7 +66,7 @@ def read_label_map(path: str | Path) -> np.ndarray:
         content = Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f"{path}: unreadable label map ({error.strerror or error})") from error
-    # Decoders turn palette and grey files into three channels silently, so the mode is read from the file's header.
+    # Decoders turn palette and gray files into three channels silently, so the mode is read from the file's header.
     if len(content) < 26 or not content.startswith(_PNG_SIGNATURE):
         raise ValueError(f"{path}: unreadable label map (not a PNG file)")
     depth, color_type = content[24], content[25]

@@ -1,19 +1,31 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Optimizer, schedule and hooks."""
+"""Optimizers, schedules and hooks."""
 
-from .hooks import CollapseWarningHook, EpochSeedHook, PrototypeHook, PrototypeKMeansHook, PseudoLabelHook, SupportHook
-from .larc import LARC
-from .layer_decay import LayerDecayOptimWrapperConstructor
-from .warmup_cosine import WarmupCosineLR
+from mmluss.engine.hooks import (
+    CheckpointCheckHook,
+    CollapseWarningHook,
+    EpochSeedHook,
+    PrototypeHook,
+    PrototypeKMeansHook,
+    PseudoLabelHook,
+    ResumableRFSearchHook,
+    ScoreFilesHook,
+    SupportHook,
+)
+from mmluss.engine.optimizers import LARC, LayerDecayOptimWrapperConstructor
+from mmluss.engine.schedulers import WarmupCosineLR
 
 __all__ = [
     "LARC",
+    "CheckpointCheckHook",
     "CollapseWarningHook",
     "EpochSeedHook",
     "LayerDecayOptimWrapperConstructor",
     "PrototypeHook",
     "PrototypeKMeansHook",
     "PseudoLabelHook",
+    "ResumableRFSearchHook",
+    "ScoreFilesHook",
     "SupportHook",
     "WarmupCosineLR",
 ]

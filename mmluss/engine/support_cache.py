@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 
 from mmluss.clustering.stages import settings_hash, weights_hash
 from mmluss.models import KNNSegmentor
-from mmluss.whole_files import replace_file
+from mmluss.utils.atomic_files import replace_file
 
 
 def support_key(model: KNNSegmentor, data_infos: list[dict], dataset_settings: dict) -> str:

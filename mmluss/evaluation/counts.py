@@ -11,11 +11,10 @@ import numpy as np
 import torch
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
-
-from .image_histogram import ImageHistogram, check_ids, image_histogram
-from .matching import UNMATCHED
-from .sizes import SIZES, size_bits
-from .sparse_counter import SparseCounter
+from mmluss.evaluation.image_histogram import ImageHistogram, check_ids, image_histogram
+from mmluss.evaluation.matching import UNMATCHED
+from mmluss.evaluation.sizes import SIZES, size_bits
+from mmluss.evaluation.sparse_counter import SparseCounter
 
 F_BETA_SQUARED = 0.3
 

@@ -14,10 +14,9 @@ import numpy as np
 from rich.progress import track
 
 from mmluss.datasets.label_codec import read_label_map
-
-from .counts import LabelCounts
-from .image_histogram import check_ids, check_label_maps
-from .matching import relabelling
+from mmluss.evaluation.counts import LabelCounts
+from mmluss.evaluation.image_histogram import check_ids, check_label_maps
+from mmluss.evaluation.matching import relabeling
 
 IMAGES_A_TASK = 32
 NAMES_SHOWN = 20
@@ -167,7 +166,7 @@ def _count_images(
     counts, problems = settings.new_counts(), []
     table = None
     if settings.match is not None:
-        table = relabelling(settings.match, settings.num_predicted, settings.num_categories)
+        table = relabeling(settings.match, settings.num_predicted, settings.num_categories)
     for name in names:
         file = predictions / f"{name}.png"
         try:

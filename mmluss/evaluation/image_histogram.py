@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
-
-from .boundaries import boundary_bits, boundary_width
+from mmluss.evaluation.boundaries import boundary_bits, boundary_width
 
 _MOST_IDS = 1 << 20
 

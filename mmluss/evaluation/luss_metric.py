@@ -12,14 +12,13 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
 from mmluss.datasets.label_codec import write_label_map
-from mmluss.whole_files import write_json
-
-from .counts import LabelCounts
-from .matching import read_match, relabelling, write_match
-from .merged_counts import MergedCounts
-from .report import class_table, score_report, score_table
-from .scores import MATCHINGS, compute_scores, find_matching
-from .threshold_sweep import ThresholdSweep
+from mmluss.evaluation.counts import LabelCounts
+from mmluss.evaluation.matching import read_match, relabeling, write_match
+from mmluss.evaluation.merged_counts import MergedCounts
+from mmluss.evaluation.report import class_table, score_report, score_table
+from mmluss.evaluation.scores import MATCHINGS, compute_scores, find_matching
+from mmluss.evaluation.threshold_sweep import ThresholdSweep
+from mmluss.utils.atomic_files import write_json
 
 
 @METRICS.register_module()
@@ -92,7 +91,7 @@ class LUSSMetric(BaseMetric):
         self.count_ignored_area = count_ignored_area
         self._counts: LabelCounts | ThresholdSweep | None = None
         self._given_match: np.ndarray | None = None
-        self._relabelling: np.ndarray | None = None
+        self._relabeling: np.ndarray | None = None
         self._held_back: tuple[list[torch.Tensor], str] | None = None
         self._seen = 0
 
@@ -180,12 +179,12 @@ class LUSSMetric(BaseMetric):
     def _new_counts(self) -> LabelCounts | ThresholdSweep:
         num_categories = len(self.dataset_meta["classes"]) - 1
         num_predicted = num_categories if self.num_predicted is None else self.num_predicted
-        self._given_match = self._relabelling = None
+        self._given_match = self._relabeling = None
         if self.matching not in MATCHINGS:
             # Ids are renamed before counting, so that categories made of several predicted ids are one region each.
             self._given_match = read_match(self.matching, num_categories)
             num_predicted = max(num_predicted, len(self._given_match) - 1)
-            self._relabelling = relabelling(self._given_match, num_predicted, num_categories)
+            self._relabeling = relabeling(self._given_match, num_predicted, num_categories)
             num_predicted += num_categories
         settings = {
             "num_categories": num_categories,
@@ -208,8 +207,8 @@ class LUSSMetric(BaseMetric):
             self._counts = self._new_counts()
         # What lies in host memory is counted faster as arrays; tensors on a GPU stay there.
         predicted, true, *score = maps if maps[0].is_cuda else [labels.numpy() for labels in maps]
-        if self._relabelling is not None:
-            predicted = _relabel(predicted, self._relabelling, name)
+        if self._relabeling is not None:
+            predicted = _relabel(predicted, self._relabeling, name)
         self._counts.update(predicted, true, *score, name=name)
 
     def _write_prediction(self, sample: dict, name: str) -> None:

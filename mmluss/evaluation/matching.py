@@ -142,7 +142,7 @@ def read_match(path: str | os.PathLike, num_categories: int) -> np.ndarray:
     return match
 
 
-def relabelling(match: np.ndarray, num_predicted: int, num_categories: int) -> np.ndarray:
+def relabeling(match: np.ndarray, num_predicted: int, num_categories: int) -> np.ndarray:
     """Look-up table that applies a matching to a label map and keeps unmatched ids apart from every category.
 
     Args:

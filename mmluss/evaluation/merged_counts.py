@@ -10,13 +10,12 @@ import numpy as np
 import torch
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
-
-from .boundaries import boundary_mask, boundary_width, frame_mask
-from .counts import LabelCounts
-from .image_histogram import ImageHistogram
-from .matching import relabelling
-from .sizes import SIZES, size_bits
-from .sparse_counter import SparseCounter
+from mmluss.evaluation.boundaries import boundary_mask, boundary_width, frame_mask
+from mmluss.evaluation.counts import LabelCounts
+from mmluss.evaluation.image_histogram import ImageHistogram
+from mmluss.evaluation.matching import relabeling
+from mmluss.evaluation.sizes import SIZES, size_bits
+from mmluss.evaluation.sparse_counter import SparseCounter
 
 INSIDE, OUTSIDE = 0, 1
 
@@ -83,7 +82,7 @@ class MergedCounts(LabelCounts):
 
     def boundary_entries(self, match: np.ndarray) -> tuple[np.ndarray, ...]:
         """Boundary pixels after matching; as in `LabelCounts`, for any matching."""
-        region = relabelling(match, self.num_predicted, self.num_categories)
+        region = relabeling(match, self.num_predicted, self.num_categories)
         several = np.array([len(set(region[list(ids)])) > 1 for ids in self.sets])
         several[[INSIDE, OUTSIDE]] = False, True
         which, own, line, groups, count = self.neighbours.entries()
@@ -92,7 +91,7 @@ class MergedCounts(LabelCounts):
     def hits(self, match: np.ndarray) -> int:
         """Number of images in which the category of most predicted foreground pixels occurs; for any matching."""
         image, predicted, area = self.areas.entries()
-        region = relabelling(match, self.num_predicted, self.num_categories)[predicted]
+        region = relabeling(match, self.num_predicted, self.num_categories)[predicted]
         image, region, area = image[region > 0], region[region > 0], area[region > 0]
         joint = SparseCounter((self.images + 1, self.num_predicted + self.num_categories + 1))
         joint.add((image, region), area)

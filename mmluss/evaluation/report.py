@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 from prettytable import PrettyTable
 
-from .counts import LabelCounts
-from .matching import UNMATCHED
+from mmluss.evaluation.counts import LabelCounts
+from mmluss.evaluation.matching import UNMATCHED
 
 PACKAGES = ("mmluss", "mmsegmentation", "mmengine", "mmcv", "torch", "numpy", "scipy", "opencv-python")
 

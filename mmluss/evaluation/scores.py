@@ -3,9 +3,9 @@
 
 import numpy as np
 
-from .counts import LabelCounts
-from .matching import assign_majority, assign_one_to_one
-from .sizes import SIZES
+from mmluss.evaluation.counts import LabelCounts
+from mmluss.evaluation.matching import assign_majority, assign_one_to_one
+from mmluss.evaluation.sizes import SIZES
 
 MATCHINGS = ("image", "pixel", "majority", "identity")
 

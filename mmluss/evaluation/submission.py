@@ -12,9 +12,8 @@ from PIL import Image
 from rich.progress import track
 
 from mmluss.datasets.label_codec import read_label_map
-
-from .folder import PredictionError, label_names, listing
-from .matching import UNMATCHED, match_to_json
+from mmluss.evaluation.folder import PredictionError, label_names, listing
+from mmluss.evaluation.matching import UNMATCHED, match_to_json
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 

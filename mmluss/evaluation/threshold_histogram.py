@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .boundaries import Map, boundary_bits, boundary_width, window_reduce
-from .image_histogram import check_label_maps, number_ids
+from mmluss.evaluation.boundaries import Map, boundary_bits, boundary_width, window_reduce
+from mmluss.evaluation.image_histogram import check_label_maps, number_ids
 
 _CELLS = 4096
 

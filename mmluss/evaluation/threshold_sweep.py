@@ -8,15 +8,14 @@ import numpy as np
 import torch
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
-
-from .counts import LabelCounts, f_measure
-from .curve import curve_ious, curve_matchings
-from .image_histogram import check_ids
-from .matching import assign_majority, assign_one_to_one
-from .scores import MATCHINGS, find_matching
-from .sizes import SIZES, size_bits
-from .sparse_counter import SparseCounter
-from .threshold_histogram import ThresholdHistogram, threshold_histogram
+from mmluss.evaluation.counts import LabelCounts, f_measure
+from mmluss.evaluation.curve import curve_ious, curve_matchings
+from mmluss.evaluation.image_histogram import check_ids
+from mmluss.evaluation.matching import assign_majority, assign_one_to_one
+from mmluss.evaluation.scores import MATCHINGS, find_matching
+from mmluss.evaluation.sizes import SIZES, size_bits
+from mmluss.evaluation.sparse_counter import SparseCounter
+from mmluss.evaluation.threshold_histogram import ThresholdHistogram, threshold_histogram
 
 
 class ThresholdSweep:

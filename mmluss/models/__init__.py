@@ -1,17 +1,17 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Models of the four steps of PASS and the pure functions they are made of."""
 
-from .data_preprocessor import MultiCropDataPreProcessor
-from .embedding_queue import EmbeddingQueue
-from .knn_segmentor import KNNSegmentor
-from .linear_head import LinearHead
-from .luss_segmentor import LUSSSegmentor
-from .partly_frozen_timm import PartlyFrozenTIMMBackbone
-from .pass_pretrainer import PASSPretrainer
-from .pixel_attention import PixelAttentionHead
-from .pixel_attention_segmentor import PixelAttentionSegmentor
-from .prototypes import Prototypes
-from .rf_convnext import RFConvNeXt
+from mmluss.models.data_preprocessor import MultiCropDataPreProcessor
+from mmluss.models.embedding_queue import EmbeddingQueue
+from mmluss.models.knn_segmentor import KNNSegmentor
+from mmluss.models.linear_head import LinearHead
+from mmluss.models.luss_segmentor import LUSSSegmentor
+from mmluss.models.partly_frozen_timm import PartlyFrozenTIMMBackbone
+from mmluss.models.pass_pretrainer import PASSPretrainer
+from mmluss.models.pixel_attention import PixelAttentionHead
+from mmluss.models.pixel_attention_segmentor import PixelAttentionSegmentor
+from mmluss.models.prototypes import Prototypes
+from mmluss.models.rf_convnext import RFConvNeXt
 
 __all__ = [
     "EmbeddingQueue",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .embedding_queue import EmbeddingQueue
-from .prototypes import Prototypes
-from .sinkhorn import sinkhorn
+from mmluss.models.embedding_queue import EmbeddingQueue
+from mmluss.models.prototypes import Prototypes
+from mmluss.models.sinkhorn import sinkhorn
 
 
 @dataclass(frozen=True)

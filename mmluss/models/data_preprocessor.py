@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Normalisation of multi-crop batches and of ordinary images."""
+"""Normalization of multi-crop batches and of ordinary images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 
 @MODELS.register_module()
 class MultiCropDataPreProcessor(SegDataPreProcessor):
-    """Normalises the crops of steps 1 and 2.1 on the model's device; leaves ordinary images to mmseg.
+    """Normalizes the crops of steps 1 and 2.1 on the model's device; leaves ordinary images to mmseg.
 
     Args:
         crop_std: Standard deviations for crops, three values in 0..255; ``std`` by default. The published pretraining
@@ -28,7 +28,7 @@ class MultiCropDataPreProcessor(SegDataPreProcessor):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Normalise a batch.
+        """Normalize a batch.
 
         Args:
             data: ``inputs`` is ``dict(crops=[V x (B, 3, h, w) uint8], grid=(B, 2, S, S, 2))`` for multi-crop

@@ -20,7 +20,7 @@ def support_embeddings(features: Tensor, mask: Tensor, upsampling: int = 4) -> t
         upsampling: Factor by which the feature map is enlarged, bilinear; the mask is brought to that size, nearest.
 
     Returns:
-        ``(n, C)`` float32, not normalised, and its labels ``(n,)`` int64, ascending.
+        ``(n, C)`` float32, not normalized, and its labels ``(n,)`` int64, ascending.
     """
     enlarged = _enlarge(features[None].float(), upsampling)[0]
     ids = F.interpolate(mask[None, None].float(), size=enlarged.shape[1:], mode="nearest").long().flatten()

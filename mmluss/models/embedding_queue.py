@@ -8,7 +8,7 @@ from mmengine.dist import all_gather, get_rank, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .dynamic_buffers import adopt_stored_shapes
+from mmluss.models.dynamic_buffers import adopt_stored_shapes
 
 
 # mmpretrain keeps its queue in a hook and saves it beside the checkpoint, one file a rank: a resumed run can miss it.

@@ -11,8 +11,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from .distance_matching import knn_labels, support_embeddings
-from .feature_channels import feature_channels
+from mmluss.models.distance_matching import knn_labels, support_embeddings
+from mmluss.models.feature_channels import feature_channels
 
 
 @MODELS.register_module()
@@ -25,14 +25,14 @@ class KNNSegmentor(BaseSegmentor):
 
     Args:
         backbone: Config of any backbone that returns a tuple of maps; the last one is used. Its ``init_cfg`` is
-            applied at once, since testing initialises nothing.
+            applied at once, since testing initializes nothing.
         k: Neighbours that vote.
         temperature: Temperature T of a vote exp(cos / T), > 0.
         upsampling: Factor by which feature maps are enlarged.
         data_preprocessor: Config, usually of ``SegDataPreProcessor``.
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
         test_cfg: Likewise.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
 
     Attributes:
         supports: Unit vectors ``(M, C)`` float32.
@@ -64,7 +64,7 @@ class KNNSegmentor(BaseSegmentor):
         self.register_buffer("support_labels", torch.zeros(0, dtype=torch.int64), persistent=False)
 
     def extract_feat(self, inputs: Tensor) -> Tensor:
-        """Deepest feature map ``(B, C, h, w)`` of normalised images ``(B, 3, H, W)``."""
+        """Deepest feature map ``(B, C, h, w)`` of normalized images ``(B, 3, H, W)``."""
         return self.backbone(inputs)[-1]
 
     @torch.no_grad()
@@ -72,11 +72,11 @@ class KNNSegmentor(BaseSegmentor):
         """Support vectors of images with masks.
 
         Args:
-            inputs: Normalised images ``(B, 3, H, W)``.
+            inputs: Normalized images ``(B, 3, H, W)``.
             data_samples: Their ``gt_sem_seg`` ``(1, H, W)`` holds ids at any size.
 
         Returns:
-            ``(n, C)`` float32, not normalised, and labels ``(n,)`` int64: images in order, labels of each ascending.
+            ``(n, C)`` float32, not normalized, and labels ``(n,)`` int64: images in order, labels of each ascending.
         """
         embeddings, labels = zip(
             *(
@@ -91,7 +91,7 @@ class KNNSegmentor(BaseSegmentor):
         """Replace the supports.
 
         Args:
-            embeddings: ``(M, C)``, any floating dtype, any length: they are normalised here.
+            embeddings: ``(M, C)``, any floating dtype, any length: they are normalized here.
             labels: ``(M,)`` integers.
 
         Raises:
@@ -107,7 +107,7 @@ class KNNSegmentor(BaseSegmentor):
         self.support_labels = labels.to(self.support_labels)
 
     def encode_decode(self, inputs: Tensor, batch_data_samples: list | None = None) -> Tensor:
-        """Labels ``(B, upsampling * h, upsampling * w)`` int64 of normalised images ``(B, 3, H, W)``.
+        """Labels ``(B, upsampling * h, upsampling * w)`` int64 of normalized images ``(B, 3, H, W)``.
 
         Raises:
             RuntimeError: If there are no supports yet.
@@ -128,7 +128,7 @@ class KNNSegmentor(BaseSegmentor):
         """Label maps at each image's original size.
 
         Args:
-            inputs: Normalised images ``(B, 3, H, W)``.
+            inputs: Normalized images ``(B, 3, H, W)``.
             data_samples: Their ``ori_shape`` is the size of the result; without them it is that of the input.
 
         Returns:

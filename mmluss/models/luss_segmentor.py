@@ -9,8 +9,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from .feature_channels import feature_channels
-from .label_maps import label_map
+from mmluss.models.feature_channels import feature_channels
+from mmluss.models.resized_argmax import label_map
 
 
 @MODELS.register_module()
@@ -31,7 +31,7 @@ class LUSSSegmentor(EncoderDecoder):
         """Label maps at each image's original size.
 
         Args:
-            inputs: Normalised images ``(B, 3, H, W)``.
+            inputs: Normalized images ``(B, 3, H, W)``.
             data_samples: Their ``ori_shape`` is the size of the result; without them it is that of the input.
 
         Returns:

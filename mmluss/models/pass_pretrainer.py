@@ -10,17 +10,17 @@ from mmengine.model import BaseModel, ModuleDict
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .assignment import assign_crops
-from .feature_channels import feature_channels
-from .losses import deep_to_shallow_loss, image_to_image_loss, pixel_to_pixel_loss
-from .projectors import ImageProjector, PixelPredictor, PixelProjector, ShallowProjector
+from mmluss.models.assignment import assign_crops
+from mmluss.models.feature_channels import feature_channels
+from mmluss.models.losses import deep_to_shallow_loss, image_to_image_loss, pixel_to_pixel_loss
+from mmluss.models.projectors import ImageProjector, PixelPredictor, PixelProjector, ShallowProjector
 
 _DEEPEST_STAGE = 4
 
 
 @MODELS.register_module()
 class PASSPretrainer(BaseModel):
-    """Learns a backbone from unlabelled images.
+    """Learns a backbone from unlabeled images.
 
     Args:
         backbone: Any mmseg, mmpretrain or timm backbone that returns a tuple of feature maps; the last is stage 4, the
@@ -39,7 +39,7 @@ class PASSPretrainer(BaseModel):
         epsilon: Entropy regularisation of the assignment, > 0.
         sinkhorn_iterations: Rounds of balancing.
         data_preprocessor: Config, usually of ``MultiCropDataPreProcessor``.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
 
     Raises:
         ValueError: If there are fewer weights than losses, or a shallow stage that the backbone does not return.
@@ -105,7 +105,7 @@ class PASSPretrainer(BaseModel):
         """Losses of a multi-crop batch (``mode='loss'``) or feature maps of images (``mode='tensor'``).
 
         Args:
-            inputs: ``dict(crops=[V x (B, 3, h, w)], grid=(B, 2, S, S, 2))`` of normalised crops, or images
+            inputs: ``dict(crops=[V x (B, 3, h, w)], grid=(B, 2, S, S, 2))`` of normalized crops, or images
                 ``(B, 3, H, W)`` for ``mode='tensor'``.
             data_samples: Not used; pretraining knows no labels.
             mode: ``loss`` or ``tensor``.
@@ -117,7 +117,7 @@ class PASSPretrainer(BaseModel):
         raise ValueError(f"Pretraining has no mode {mode!r}: it learns a backbone, steps 2 to 4 predict with it.")
 
     def crop_embeddings(self, crops: Tensor) -> Tensor:
-        """Unit vectors ``(B, D)`` of normalised crops ``(B, 3, h, w)`` of one size."""
+        """Unit vectors ``(B, D)`` of normalized crops ``(B, 3, h, w)`` of one size."""
         return self.embed([crops])[0]
 
     def embed(self, crops: Sequence[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -167,11 +167,11 @@ class PASSPretrainer(BaseModel):
         """All losses of one batch; pushes its embeddings to the queue.
 
         Args:
-            crops: V normalised crops ``(B, 3, h, w)``.
+            crops: V normalized crops ``(B, 3, h, w)``.
             grid: Overlap grids ``(B, 2, S, S, 2)``.
 
         Returns:
-            ``loss`` (the only entry that is optimised) and, to watch, ``i2i``, ``d2s_stageS``, ``p2p``,
+            ``loss`` (the only entry that is optimized) and, to watch, ``i2i``, ``d2s_stageS``, ``p2p``,
             ``assignment_entropy`` (nats, ln K when uniform) and ``prototypes_in_use``.
         """
         self.prototypes.normalize_()

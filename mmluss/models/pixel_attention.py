@@ -7,8 +7,8 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .dynamic_buffers import adopt_stored_shapes
-from .pixel_labeling import pixel_categories
+from mmluss.models.dynamic_buffers import adopt_stored_shapes
+from mmluss.models.nearest_centroid import pixel_categories
 
 
 @MODELS.register_module()
@@ -18,7 +18,7 @@ class PixelAttentionHead(BaseModule):
     Args:
         in_channels: Channels C of the feature map.
         upsampling: Factor by which the feature map is enlarged first.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
 
     Attributes:
         centroids: ``(N, C)`` float32, empty before clustering.
@@ -52,7 +52,7 @@ class PixelAttentionHead(BaseModule):
         """Make this head a segmentation head.
 
         Args:
-            centroids: ``(N, C)``, need not be normalised.
+            centroids: ``(N, C)``, need not be normalized.
             threshold: Pixels whose mean attention is below become 0 ("other").
 
         Raises:
@@ -74,14 +74,14 @@ class PixelAttentionHead(BaseModule):
             feature_map: Deepest map of the backbone, ``(B, C, h, w)``.
 
         Returns:
-            Features, not normalised, and attention in [0, 1], each ``(B, C, 4 * h, 4 * w)``.
+            Features, not normalized, and attention in [0, 1], each ``(B, C, 4 * h, 4 * w)``.
         """
         features = F.interpolate(feature_map, scale_factor=self.upsampling, mode="bilinear", align_corners=False)
         attention = torch.sigmoid(self.layers(F.normalize(features, dim=1)) + self.offset)
         return features, attention
 
     def attended_embeddings(self, feature_map: Tensor) -> Tensor:
-        """Average over positions of normalised features times attention, ``(B, C)``: the vector trained in step 2.1."""
+        """Average over positions of normalized features times attention, ``(B, C)``: the vector trained in step 2.1."""
         features, attention = self(feature_map)
         return (F.normalize(features, dim=1) * attention).mean(dim=(2, 3))
 
@@ -93,7 +93,7 @@ class PixelAttentionHead(BaseModule):
             saliency: Maps ``(B, 1, H, W)`` in [0, 1] that take the place of the attention, or None.
 
         Returns:
-            ``(B, C)`` float32, not normalised.
+            ``(B, C)`` float32, not normalized.
         """
         features, attention = self(feature_map)
         if saliency is not None:

@@ -12,11 +12,11 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from .assignment import assign_crops
-from .feature_channels import feature_channels
-from .losses import image_to_image_loss
-from .pixel_labeling import resize_pixel_labels
-from .projectors import ImageProjector
+from mmluss.models.assignment import assign_crops
+from mmluss.models.feature_channels import feature_channels
+from mmluss.models.losses import image_to_image_loss
+from mmluss.models.nearest_centroid import resize_pixel_labels
+from mmluss.models.projectors import ImageProjector
 
 
 def _pretrained_part(checkpoint: str | None, part: str) -> dict | None:
@@ -44,7 +44,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         data_preprocessor: Config, usually of ``MultiCropDataPreProcessor``.
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
         test_cfg: Likewise.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
             return self.backbone(inputs)[-1]
 
     def crop_embeddings(self, crops: Tensor) -> Tensor:
-        """Unit vectors ``(B, D)`` of normalised crops ``(B, 3, h, w)``, as the loss compares them to prototypes."""
+        """Unit vectors ``(B, D)`` of normalized crops ``(B, 3, h, w)``, as the loss compares them to prototypes."""
         attended = self.decode_head.attended_embeddings(self.extract_feat(crops))
         return F.normalize(self.projector(attended).float(), dim=1)
 
@@ -115,7 +115,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         """Image-to-image loss of the attended embeddings of two crops; pushes them to the queue.
 
         Args:
-            inputs: ``dict(crops=[V x (B, 3, h, w)])``, normalised, crops of one size.
+            inputs: ``dict(crops=[V x (B, 3, h, w)])``, normalized, crops of one size.
             data_samples: Not used.
 
         Returns:
@@ -140,20 +140,20 @@ class PixelAttentionSegmentor(BaseSegmentor):
         """Unit vectors that step 2.2 clusters, ``(B, C)`` float32.
 
         Args:
-            inputs: Normalised images ``(B, 3, H, W)``.
+            inputs: Normalized images ``(B, 3, H, W)``.
             saliency: Maps ``(B, 1, H, W)`` in [0, 1] in place of the attention, or None.
         """
         return F.normalize(self.decode_head.cluster_embeddings(self.extract_feat(inputs), saliency), dim=1)
 
     def pixel_scores(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Categories in 1..N (int64) and foreground scores (float32), each ``(B, h, w)``, of normalised images."""
+        """Categories in 1..N (int64) and foreground scores (float32), each ``(B, h, w)``, of normalized images."""
         return self.decode_head.pixel_scores(self.extract_feat(inputs))
 
     def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
         """Pixel labels at each image's original size.
 
         Args:
-            inputs: Normalised images ``(B, 3, H, W)``.
+            inputs: Normalized images ``(B, 3, H, W)``.
             data_samples: Their ``ori_shape`` is the size of the result; without them it is that of the input.
 
         Returns:

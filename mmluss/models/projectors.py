@@ -14,7 +14,7 @@ class ImageProjector(BaseModule):
         in_channels: Channels C of the pooled feature.
         hidden_channels: Width of the hidden layer.
         embedding_dim: Length D of an embedding.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class ImageProjector(BaseModule):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Embeddings ``(B, D)``, not yet normalised, of pooled features ``(B, C)``."""
+        """Embeddings ``(B, D)``, not yet normalized, of pooled features ``(B, C)``."""
         return self.layers(features)
 
 
@@ -41,7 +41,7 @@ class PixelProjector(BaseModule):
         in_channels: Channels C of the feature map.
         hidden_channels: Width of the two hidden layers.
         out_channels: Channels D of a pixel embedding.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class PixelPredictor(BaseModule):
 
     Args:
         channels: Channels D of a pixel embedding.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
     """
 
     def __init__(self, channels: int, init_cfg: dict | None = _KAIMING_CONV) -> None:
@@ -93,7 +93,7 @@ class ShallowProjector(BaseModule):
         in_channels: Channels C of the stage's feature map.
         hidden_channels: Width of the hidden layers.
         embedding_dim: Length D of an embedding.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
     """
 
     def __init__(
@@ -104,5 +104,5 @@ class ShallowProjector(BaseModule):
         self.image = ImageProjector(in_channels, hidden_channels, embedding_dim)
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        """Embeddings ``(B, D)``, not yet normalised, of a feature map ``(B, C, h, w)``."""
+        """Embeddings ``(B, D)``, not yet normalized, of a feature map ``(B, C, h, w)``."""
         return self.image(self.pixel(feature_map).mean(dim=(2, 3)))

@@ -11,7 +11,7 @@ from mmpretrain.models.backbones import ConvNeXt
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .merged_kernel import merged_kernel, merged_kernel_size
+from mmluss.models.merged_kernel import merged_kernel, merged_kernel_size
 
 _HOOK_MODES = dict(
     search="search", single="fixed_single_branch", multiple="fixed_multi_branch", merge="fixed_multi_branch"

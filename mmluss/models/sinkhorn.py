@@ -16,7 +16,7 @@ def sinkhorn(scores: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tens
     Args:
         scores: Cosine similarities of samples and prototypes, ``(B, K)``, any floating dtype.
         epsilon: Entropy regularisation, > 0; smaller is sharper.
-        iterations: Rounds of normalising prototypes, then samples; 0 only scales the whole matrix.
+        iterations: Rounds of normalizing prototypes, then samples; 0 only scales the whole matrix.
 
     Returns:
         Assignments ``(B, K)``, float32 (exp overflows in half precision); after one round or more each row sums to 1.

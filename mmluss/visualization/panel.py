@@ -37,8 +37,8 @@ class PanelRow:
     prediction: np.ndarray
 
 
-def colour_labels(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
-    """Colours ``(H, W, 3)`` uint8 of ids ``(H, W)``; ignored pixels are white, ids without a category yellow.
+def color_labels(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """Colors ``(H, W, 3)`` uint8 of ids ``(H, W)``; ignored pixels are white, ids without a category yellow.
 
     Args:
         labels: Ids 0..N, 1000 = ignored, negative = no category.
@@ -74,7 +74,7 @@ def draw_panel(
     for line, row in zip(axes, rows, strict=True):
         maps = (row.truth, row.pixel_label, row.prediction)
         shown.update(int(label) for labels in maps for label in np.unique(labels) if 0 < label < len(classes))
-        truth, pixel_label, prediction = (colour_labels(labels, palette) for labels in maps)
+        truth, pixel_label, prediction = (color_labels(labels, palette) for labels in maps)
         pictures = (row.image, truth, row.attention, pixel_label, prediction)
         for axis, picture in zip(line, pictures, strict=True):
             axis.imshow(picture, interpolation="nearest", cmap="magma")

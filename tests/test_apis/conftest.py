@@ -15,7 +15,7 @@ COLOURS = {"blue_box": (220, 60, 40), "green_box": (40, 210, 60), "red_box": (40
 
 
 def _write_split(root: Path, split: str, count: int, rng: np.random.Generator) -> None:
-    for category, (name, colour) in enumerate(COLOURS.items(), start=1):
+    for category, (name, color) in enumerate(COLOURS.items(), start=1):
         (root / split / name).mkdir(parents=True)
         if split == "validation":
             (root / "validation-segmentation" / name).mkdir(parents=True)
@@ -23,7 +23,7 @@ def _write_split(root: Path, split: str, count: int, rng: np.random.Generator) -
             image = rng.integers(0, 90, (56, 64, 3), np.uint8)
             labels = np.zeros((56, 64), np.uint16)
             top, left = rng.integers(4, 20, 2)
-            image[top : top + 28, left : left + 32] = colour
+            image[top : top + 28, left : left + 32] = color
             labels[top : top + 28, left : left + 32] = category
             cv2.imwrite(str(root / split / name / f"{index}.JPEG"), image)
             if split == "validation":

@@ -20,7 +20,7 @@ def pipeline_config(tiny_configs, tiny_data, tmp_path_factory):
         f"data_root = {str(tiny_data)!r}",
         "num_categories = 3",
         "protocol = 'test'",
-        "controls = ['raw_colour']",
+        "controls = ['raw_color']",
         "panel = dict(num_images=2)",
         f"overrides = { ({step: dict(train_cfg=dict(max_epochs=1)) for step in tiny_configs}) }",
     ]
@@ -45,7 +45,7 @@ def test_every_step_leaves_its_results(finished):
         "2_pixel_labels_test",
         "3_finetune",
         "4_test",
-        "c3_raw_colour",
+        "c3_raw_color",
     ]
     assert len(list((work_dir / "2_pixel_attention" / "pixel_labels").rglob("*.png"))) == 24
     assert json.loads((work_dir / "report.json").read_text())["miou"] == report["miou"]
@@ -68,9 +68,9 @@ def test_mmseg_runs_the_final_checkpoint(finished, tiny_data, tmp_path):
     assert list(tmp_path.rglob("*.png"))
 
 
-def test_colour_names_the_categories_of_coloured_boxes(finished):
+def test_color_names_the_categories_of_colored_boxes(finished):
     _, report, _ = finished
-    assert report["miou"]["control: k-means on raw colour"] > 60
+    assert report["miou"]["control: k-means on raw color"] > 60
 
 
 def test_running_again_does_nothing(finished, pipeline_config):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import mmluss  # noqa: F401
 from mmluss.datasets.imagenets import ImageNetSDataset
 from mmluss.datasets.label_codec import write_label_map
-from mmluss.models.pixel_labeling import pixel_categories
+from mmluss.models.nearest_centroid import pixel_categories
 
 init_default_scope("mmseg")
 

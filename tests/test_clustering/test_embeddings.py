@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from mmluss.clustering.embeddings import EmbeddingFile, extract_embeddings
-from mmluss.clustering.image_batches import centre_crop
+from mmluss.clustering.image_batches import center_crop
 from mmluss.clustering.saliency import pipeline_with_saliency
 
 from .small_world import CROP, TEST_PIPELINE, SmallSegmentor, photos
@@ -17,13 +17,13 @@ def one_at_a_time(model: nn.Module, dataset, saliency_root=None) -> np.ndarray:
     rows = []
     for index in range(len(dataset)):
         image = dataset[index]["inputs"]
-        inputs = (centre_crop(image, CROP).flip(0).float()[None] - 100) / 50
+        inputs = (center_crop(image, CROP).flip(0).float()[None] - 100) / 50
         saliency = None
         if saliency_root is not None:
             path = saliency_root / f"{dataset.get_data_info(index)['relative_path']}.png"
-            grey = torch.from_numpy(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))[None, None].float() / 255
-            grey = F.interpolate(grey, image.shape[1:], mode="bilinear", antialias=True)
-            saliency = centre_crop(grey, CROP)
+            gray = torch.from_numpy(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))[None, None].float() / 255
+            gray = F.interpolate(gray, image.shape[1:], mode="bilinear", antialias=True)
+            saliency = center_crop(gray, CROP)
         rows.append(model.image_embeddings(inputs, saliency)[0].detach().numpy())
     return np.stack(rows)
 

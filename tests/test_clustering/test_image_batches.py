@@ -5,7 +5,7 @@ import torch
 
 from mmluss.clustering.image_batches import (
     batches_of_equal_shape,
-    centre_crop,
+    center_crop,
     consecutive_batches,
     image_sizes,
     load_batches,
@@ -43,13 +43,13 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("shape", "start"), [((3, 8, 10), (2, 3)), ((3, 5, 4), (0, 0)), ((3, 7, 9), (2, 2))])
-def test_centre_crop(shape, start):
+def test_center_crop(shape, start):
     image = torch.arange(np.prod(shape)).reshape(shape)
     top, left = start
-    assert torch.equal(centre_crop(image, 4), image[:, top : top + 4, left : left + 4])
+    assert torch.equal(center_crop(image, 4), image[:, top : top + 4, left : left + 4])
 
 
-def test_parts_have_one_shape_and_are_normalised(photo_root, model):
+def test_parts_have_one_shape_and_are_normalized(photo_root, model):
     dataset = photos(photo_root)
     data = next(iter(load_batches(dataset, [list(range(6))], 0)))
     seen = []
@@ -62,5 +62,5 @@ def test_parts_have_one_shape_and_are_normalised(photo_root, model):
 
 def test_an_image_smaller_than_the_crop_is_named(photo_root, model):
     data = next(iter(load_batches(photos(photo_root), [[0]], 0)))
-    with pytest.raises(ValueError, match=r"amber_0\.png: a centre crop of 33 pixels does not fit .* 43x32|42x32"):
+    with pytest.raises(ValueError, match=r"amber_0\.png: a center crop of 33 pixels does not fit .* 43x32|42x32"):
         list(normalized_parts(model, data, crop_size=33))

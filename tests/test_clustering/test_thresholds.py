@@ -5,7 +5,7 @@ import torch
 from skimage.filters import threshold_otsu
 
 from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
-from mmluss.models.pixel_labeling import resize_pixel_labels
+from mmluss.models.nearest_centroid import resize_pixel_labels
 
 from .small_world import CATEGORIES, photos
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.runner import Runner
-from test_clustering.small_world import CATEGORIES, write_saliency, write_split
+
+from tests.test_clustering.small_world import CATEGORIES, write_saliency, write_split
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SIDE, SMALL_SIDE = 64, 32

@@ -116,7 +116,7 @@ def test_threads_may_write_the_same_file(tmp_path):
 
 @pytest.mark.parametrize(
     "mode, name",
-    [("L", "8-bit grey"), ("P", "palette"), ("RGBA", "RGB with alpha"), ("LA", "alpha"), ("I;16", "16-bit")],
+    [("L", "8-bit gray"), ("P", "palette"), ("RGBA", "RGB with alpha"), ("LA", "alpha"), ("I;16", "16-bit")],
 )
 def test_wrong_mode_is_named(tmp_path, mode, name):
     path = tmp_path / "map.png"

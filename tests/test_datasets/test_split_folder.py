@@ -43,16 +43,16 @@ def test_categories_come_from_the_first_split_with_folders(tmp_path, files, expe
 
 def test_scan_of_category_folders(tmp_path):
     touch(tmp_path, "val/b/2.jpg", "val/b/1.JPEG", "val/a/1.png", "val/a/readme.md")
-    touch(tmp_path, "masks/b/1.png", "masks/b/2.png", "masks/a/1.png", "grey/b/1.jpg", "grey/b/2.png", "grey/a/1.png")
+    touch(tmp_path, "masks/b/1.png", "masks/b/2.png", "masks/a/1.png", "gray/b/1.jpg", "gray/b/2.png", "gray/a/1.png")
     root = str(tmp_path)
     samples, problems = scan_split(
-        f"{root}/val", ("a", "absent", "b"), label_root=f"{root}/masks", saliency_root=f"{root}/grey"
+        f"{root}/val", ("a", "absent", "b"), label_root=f"{root}/masks", saliency_root=f"{root}/gray"
     )
     assert problems == []
     assert samples == [
-        Sample("a/1", 1, f"{root}/val/a/1.png", f"{root}/masks/a/1.png", f"{root}/grey/a/1.png"),
-        Sample("b/1", 3, f"{root}/val/b/1.JPEG", f"{root}/masks/b/1.png", f"{root}/grey/b/1.jpg"),
-        Sample("b/2", 3, f"{root}/val/b/2.jpg", f"{root}/masks/b/2.png", f"{root}/grey/b/2.png"),
+        Sample("a/1", 1, f"{root}/val/a/1.png", f"{root}/masks/a/1.png", f"{root}/gray/a/1.png"),
+        Sample("b/1", 3, f"{root}/val/b/1.JPEG", f"{root}/masks/b/1.png", f"{root}/gray/b/1.jpg"),
+        Sample("b/2", 3, f"{root}/val/b/2.jpg", f"{root}/masks/b/2.png", f"{root}/gray/b/2.png"),
     ]
 
 
@@ -84,9 +84,9 @@ def test_scan_finds_every_problem(tmp_path):
 
 
 def test_scan_names_a_missing_saliency_map(tmp_path):
-    touch(tmp_path, "train/1.jpg", "grey/2.png")
-    _, problems = scan_split(str(tmp_path / "train"), (), saliency_root=str(tmp_path / "grey"))
-    assert problems == [Problem(str(tmp_path / "grey" / "1.png"), "missing saliency map")]
+    touch(tmp_path, "train/1.jpg", "gray/2.png")
+    _, problems = scan_split(str(tmp_path / "train"), (), saliency_root=str(tmp_path / "gray"))
+    assert problems == [Problem(str(tmp_path / "gray" / "1.png"), "missing saliency map")]
 
 
 def test_other_categories_may_be_allowed(tmp_path):

@@ -11,7 +11,7 @@ from mmluss.evaluation.matching import (
     image_cooccurrence,
     match_to_json,
     read_match,
-    relabelling,
+    relabeling,
     write_match,
 )
 
@@ -90,7 +90,7 @@ def test_missing_match_file_is_named(tmp_path) -> None:
         read_match(tmp_path / "nothing.json", 3)
 
 
-def test_relabelling_keeps_unmatched_ids_apart(tmp_path) -> None:
+def test_relabeling_keeps_unmatched_ids_apart(tmp_path) -> None:
     path = tmp_path / "match.json"
     path.write_text(json.dumps({"0": 0, "1": 2, "3": 2}))
-    np.testing.assert_array_equal(relabelling(read_match(path, 3), 5, 3), [0, 2, 5, 2, 7, 8])
+    np.testing.assert_array_equal(relabeling(read_match(path, 3), 5, 3), [0, 2, 5, 2, 7, 8])

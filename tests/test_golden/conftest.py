@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmluss.converters.pass_checkpoints import mmluss_to_pass, pass_to_mmluss
+from mmluss.checkpoints.pass_checkpoints import mmluss_to_pass, pass_to_mmluss
 
 GOLDEN_ROOT = Path(os.environ.get("MMLUSS_GOLDEN", Path(__file__).resolve().parents[3] / "shared" / "golden"))
 

@@ -2,15 +2,15 @@
 import pytest
 import torch
 
-from mmluss.converters.checkpoint_kinds import (
+from mmluss.checkpoints.fitting_models import build_fitting_model
+from mmluss.checkpoints.imagenetseg_checkpoints import imagenetseg_to_mmluss, left_out_names
+from mmluss.checkpoints.kinds import (
     CheckpointKind,
     check_state_dict,
     checkpoint_weights,
     detect_checkpoint_kind,
 )
-from mmluss.converters.fitting_models import build_fitting_model
-from mmluss.converters.imagenetseg_checkpoints import imagenetseg_to_mmluss, left_out_names
-from mmluss.converters.pass_checkpoints import PASS_KINDS, mmluss_to_pass, pass_to_mmluss
+from mmluss.checkpoints.pass_checkpoints import PASS_KINDS, mmluss_to_pass, pass_to_mmluss
 
 KINDS = {
     "pretrain": CheckpointKind.PASS_PRETRAIN,

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmluss.datasets.overlap_grid import overlap_grid
+from mmluss.datasets.transforms.overlap_grid import overlap_grid
 
 
 @pytest.mark.golden_kind("get_grid")

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmluss.converters.pass_checkpoints import mmluss_to_pass
+from mmluss.checkpoints.pass_checkpoints import mmluss_to_pass
 from mmluss.models import PASSPretrainer
 from mmluss.models.assignment import assign_crops
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmluss.models.pixel_labeling import pixel_categories, resize_pixel_labels
+from mmluss.models.nearest_centroid import pixel_categories, resize_pixel_labels
 
 CLOSE_DECISION = 1e-5
 

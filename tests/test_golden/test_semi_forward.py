@@ -8,7 +8,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmluss.converters.imagenetseg_checkpoints import imagenetseg_to_mmluss
+from mmluss.checkpoints.imagenetseg_checkpoints import imagenetseg_to_mmluss
 from mmluss.models import LUSSSegmentor
 
 
@@ -20,7 +20,7 @@ def published_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def labelled(labels: np.ndarray) -> list[SegDataSample]:
+def labeled(labels: np.ndarray) -> list[SegDataSample]:
     maps = torch.from_numpy(labels.astype(np.int64))
     return [SegDataSample(gt_sem_seg=PixelData(data=label[None])) for label in maps]
 
@@ -56,7 +56,7 @@ def test_logits_loss_and_gradients(case, official_weights, image_batch, resnet_c
                 np.testing.assert_allclose(values[:, ::step], stored[f"{run}_logits"], **close)
                 if mode == "eval":
                     continue
-                losses = model.decode_head.loss_by_feat(logits, labelled(stored[f"label{index}"]))
+                losses = model.decode_head.loss_by_feat(logits, labeled(stored[f"label{index}"]))
                 np.testing.assert_allclose(float(losses["loss_ce"]), stored[f"{run}_loss"], rtol=0, atol=1e-3)
                 model.zero_grad()
                 losses["loss_ce"].backward()

@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
-from mmluss.converters.imagenetseg_checkpoints import imagenetseg_to_mmluss
-from mmluss.engine.warmup_cosine import WarmupCosineLR, warmup_cosine
+from mmluss.checkpoints.imagenetseg_checkpoints import imagenetseg_to_mmluss
+from mmluss.engine.schedulers.warmup_cosine import WarmupCosineLR, warmup_cosine
 from mmluss.models import LUSSSegmentor
 
 EPOCH_LENGTH = 1000

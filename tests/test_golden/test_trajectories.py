@@ -12,8 +12,8 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
 
-from mmluss.converters.pass_checkpoints import mmluss_to_pass
-from mmluss.datasets.overlap_grid import overlap_grid
+from mmluss.checkpoints.pass_checkpoints import mmluss_to_pass
+from mmluss.datasets.transforms.overlap_grid import overlap_grid
 from mmluss.models import LUSSSegmentor, PASSPretrainer, PixelAttentionSegmentor
 
 # Biases directly in front of a batch norm have no gradient but rounding noise, which LARC scales up.

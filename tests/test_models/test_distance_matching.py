@@ -11,13 +11,13 @@ from mmluss.models.distance_matching import knn_labels, support_embeddings
 
 
 def enlarged_bilinear(features: np.ndarray, factor: int) -> np.ndarray:
-    """(C, factor * h, factor * w) float64, pixel centres aligned, edges repeated."""
+    """(C, factor * h, factor * w) float64, pixel centers aligned, edges repeated."""
     for axis in (1, 2):
         length = features.shape[axis]
-        centres = np.clip((np.arange(length * factor) + 0.5) / factor - 0.5, 0, length - 1)
-        low = np.floor(centres).astype(int)
+        centers = np.clip((np.arange(length * factor) + 0.5) / factor - 0.5, 0, length - 1)
+        low = np.floor(centers).astype(int)
         high = np.minimum(low + 1, length - 1)
-        weight = (centres - low).reshape([-1 if other == axis else 1 for other in range(3)])
+        weight = (centers - low).reshape([-1 if other == axis else 1 for other in range(3)])
         features = features.take(low, axis) * (1 - weight) + features.take(high, axis) * weight
     return features
 

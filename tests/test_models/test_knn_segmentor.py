@@ -55,7 +55,7 @@ def test_backbones_of_several_libraries(backbone):
     assert set(labels.unique().tolist()) <= {0, 919}
 
 
-def test_supports_are_those_of_each_image_and_normalised_when_set():
+def test_supports_are_those_of_each_image_and_normalized_when_set():
     model = build()
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     masks = [torch.full((50, 40), 3), torch.full((64, 64), 0)]

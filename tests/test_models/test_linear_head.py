@@ -8,7 +8,7 @@ from mmseg.structures import SegDataSample
 from mmluss.models import LinearHead
 
 
-def labelled(labels: torch.Tensor) -> list[SegDataSample]:
+def labeled(labels: torch.Tensor) -> list[SegDataSample]:
     return [SegDataSample(gt_sem_seg=PixelData(data=label[None])) for label in labels]
 
 
@@ -33,7 +33,7 @@ def test_upsampling():
 def test_loss_takes_every_so_many_label(stride):
     head, logits = LinearHead(in_channels=6, num_classes=4, label_stride=stride), torch.randn(2, 4, 3, 3)
     labels = torch.randint(0, 4, (2, 16, 24))
-    losses = head.loss_by_feat(logits, labelled(labels))
+    losses = head.loss_by_feat(logits, labeled(labels))
     kept = labels[:, ::stride, ::stride]
     resized = bilinear(logits, kept.shape[1:])
     torch.testing.assert_close(losses["loss_ce"], F.cross_entropy(resized, kept))
@@ -45,7 +45,7 @@ def test_labels_can_be_brought_to_the_logits():
     logits, labels = torch.randn(2, 4, 6, 8), torch.randint(0, 4, (2, 96, 64))
     kept = labels[:, ::8, ::4]
     expected = F.cross_entropy(bilinear(logits, (12, 16)), kept)
-    torch.testing.assert_close(head.loss_by_feat(logits, labelled(labels))["loss_ce"], expected)
+    torch.testing.assert_close(head.loss_by_feat(logits, labeled(labels))["loss_ce"], expected)
 
 
 def test_ignored_pixels_count_neither_in_the_sum_nor_in_the_mean():
@@ -53,19 +53,19 @@ def test_ignored_pixels_count_neither_in_the_sum_nor_in_the_mean():
     labels = torch.randint(0, 4, (1, 6, 6))
     labels[0, 2:] = 1000
     expected = F.cross_entropy(logits, labels, ignore_index=1000)
-    torch.testing.assert_close(head.loss_by_feat(logits, labelled(labels))["loss_ce"], expected)
+    torch.testing.assert_close(head.loss_by_feat(logits, labeled(labels))["loss_ce"], expected)
 
 
 def test_ids_above_255_are_classes():
     head, logits = LinearHead(in_channels=6, num_classes=920, label_stride=1), torch.randn(1, 920, 4, 4)
     labels = torch.full((1, 4, 4), 919)
     expected = F.cross_entropy(logits, labels)
-    torch.testing.assert_close(head.loss_by_feat(logits, labelled(labels))["loss_ce"], expected)
+    torch.testing.assert_close(head.loss_by_feat(logits, labeled(labels))["loss_ce"], expected)
 
 
 def test_twenty_gradient_steps_lower_the_loss():
     head, feature_map = LinearHead(in_channels=6, num_classes=4), torch.randn(2, 6, 4, 4)
-    samples = labelled(torch.randint(0, 4, (2, 8, 8)))
+    samples = labeled(torch.randint(0, 4, (2, 8, 8)))
     optimizer = torch.optim.SGD(head.parameters(), lr=0.5)
     values = []
     for _ in range(20):

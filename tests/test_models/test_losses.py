@@ -21,9 +21,9 @@ def slow_cross_entropy(assignment, scores, temperature: float) -> float:
     total = 0.0
     for target, row in zip(assignment.double(), scores.double(), strict=True):
         logits = [float(score) / temperature for score in row]
-        normaliser = math.log(sum(math.exp(logit) for logit in logits))
+        normalizer = math.log(sum(math.exp(logit) for logit in logits))
         for share, logit in zip(target, logits, strict=True):
-            total -= float(share) * (logit - normaliser)
+            total -= float(share) * (logit - normalizer)
     return total / len(scores)
 
 

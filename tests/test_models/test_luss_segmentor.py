@@ -5,7 +5,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmluss.models import LUSSSegmentor
-from mmluss.models.label_maps import label_map
+from mmluss.models.resized_argmax import label_map
 
 
 @pytest.fixture

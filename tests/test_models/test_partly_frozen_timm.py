@@ -43,7 +43,7 @@ def test_too_many_stages_are_refused():
 
 
 @pytest.mark.parametrize("model_name", ["tf_efficientnet_lite0", "resnet18"])
-def test_synchronised_norms_keep_their_activations(model_name):
+def test_synchronized_norms_keep_their_activations(model_name):
     torch.manual_seed(0)
     backbone = PartlyFrozenTIMMBackbone(model_name=model_name, norm_eval=True).eval()
     model = torch.nn.Sequential(backbone)

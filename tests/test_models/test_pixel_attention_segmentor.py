@@ -6,7 +6,7 @@ from mmseg.structures import SegDataSample
 
 from mmluss.models import PASSPretrainer, PixelAttentionSegmentor
 from mmluss.models.losses import image_to_image_loss
-from mmluss.models.pixel_labeling import resize_pixel_labels
+from mmluss.models.nearest_centroid import resize_pixel_labels
 from mmluss.models.sinkhorn import sinkhorn
 
 SIZES = dict(hidden_channels=12, embedding_dim=6, num_prototypes=10)

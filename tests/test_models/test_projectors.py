@@ -43,7 +43,7 @@ def test_shallow_projector_pools_between_its_parts():
 
 
 @pytest.mark.parametrize("build", [lambda: PixelProjector(6, 400, 4), lambda: PixelPredictor(400)])
-def test_convolutions_are_initialised_by_fan_out(build):
+def test_convolutions_are_initialized_by_fan_out(build):
     module = build()
     module.init_weights()
     convolution = next(layer for layer in module.layers if isinstance(layer, nn.Conv2d))

@@ -12,7 +12,7 @@ def test_scores_are_dot_products():
     assert prototypes.num_prototypes == 5
 
 
-def test_normalised_in_place():
+def test_normalized_in_place():
     prototypes = Prototypes(3, 5)
     directions = torch.nn.functional.normalize(prototypes.weight.detach(), dim=1)
     parameter = prototypes.weight

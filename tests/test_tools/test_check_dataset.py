@@ -71,7 +71,7 @@ def test_lists_every_problem_in_one_pass(data_root, capsys):
         f"{data_root}/train/a/3.jpg: unreadable image (empty file)",
         f"{data_root}/validation/c: unknown category folder (not one of the 2 categories)",
         f"{masks}/a/0.png: missing mask",
-        f"{masks}/a/1.png: wrong mode (label maps are 8-bit RGB PNGs, this one is 8-bit grey)",
+        f"{masks}/a/1.png: wrong mode (label maps are 8-bit RGB PNGs, this one is 8-bit gray)",
         f"{masks}/a/2.png: wrong size (8 x 5 pixels, the image is 8 x 6)",
         f"{masks}/a/2.png: id out of range (3; ids are 0..2 and 1000)",
         f"{masks}/b/1.png: unreadable label map (not a PNG file)",
@@ -93,7 +93,7 @@ def test_pseudo_labels_and_saliency_maps(data_root, capsys):
     status, out = run(capsys, data_root, *roots, "--num-workers", 0)
     assert status == 1
     assert out.count("id out of range (5; ids are 0..2 and 1000)") == 8
-    assert f"{data_root}/saliency/b/3.png: wrong mode (saliency maps are 8-bit grey images" in out
+    assert f"{data_root}/saliency/b/3.png: wrong mode (saliency maps are 8-bit gray images" in out
     Image.new("L", (8, 6)).save(data_root / "saliency" / "b" / "3.png")
     status, out = run(capsys, data_root, *roots, "--num-clusters", 5, "--num-workers", 0)
     assert status == 0

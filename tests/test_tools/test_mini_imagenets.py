@@ -9,7 +9,7 @@ import pytest
 
 from mmluss.datasets.imagenets import ImageNetSDataset
 from mmluss.datasets.label_codec import read_label_map
-from mmluss.datasets.synthetic_scenes import CATEGORIES
+from mmluss.datasets.synthetic.scenes import CATEGORIES
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "dataset_converters" / "mini_imagenets.py"
 SMALL = ("--train", 2, "--train-semi", 1, "--validation", 1)
@@ -96,8 +96,8 @@ def test_bad_arguments(run_tool, tmp_path, capsys, arguments):
 
 
 def test_nothing_half_written_is_left(run_tool, tmp_path, monkeypatch):
-    monkeypatch.setattr("mmluss.datasets.synthetic_scenes.PHOTOS", {"skimage": ("data/no_such_photo.png",)})
-    from mmluss.datasets.synthetic_scenes import load_photos
+    monkeypatch.setattr("mmluss.datasets.synthetic.scenes.PHOTOS", {"skimage": ("data/no_such_photo.png",)})
+    from mmluss.datasets.synthetic.scenes import load_photos
 
     load_photos.cache_clear()
     with pytest.raises(FileNotFoundError, match="no_such_photo"):

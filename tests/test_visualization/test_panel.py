@@ -2,15 +2,15 @@
 import cv2
 import numpy as np
 
-from mmluss.visualization.panel import PanelRow, colour_labels, draw_panel
+from mmluss.visualization.panel import PanelRow, color_labels, draw_panel
 
 PALETTE = [[0, 0, 0], [250, 0, 0], [0, 250, 0]]
 
 
-def test_ids_ignored_pixels_and_unmatched_ids_have_their_colours():
+def test_ids_ignored_pixels_and_unmatched_ids_have_their_colors():
     labels = np.array([[0, 1], [2, 1000], [-1, 900]])
     expected = [[[0, 0, 0], [250, 0, 0]], [[0, 250, 0], [255, 255, 255]], [[255, 210, 30], [255, 210, 30]]]
-    assert colour_labels(labels, PALETTE).tolist() == expected
+    assert color_labels(labels, PALETTE).tolist() == expected
 
 
 def test_a_panel_is_written_in_one_piece(tmp_path):

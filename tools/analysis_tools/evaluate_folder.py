@@ -19,7 +19,7 @@ from mmluss.evaluation.matching import read_match, write_match
 from mmluss.evaluation.merged_counts import MergedCounts
 from mmluss.evaluation.report import class_table, score_report, score_table
 from mmluss.evaluation.scores import MATCHINGS, compute_scores, find_matching
-from mmluss.whole_files import write_json
+from mmluss.utils.atomic_files import write_json
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:

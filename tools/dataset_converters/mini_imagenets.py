@@ -21,7 +21,7 @@ from mmengine.logging import MMLogger
 from rich.progress import track
 
 from mmluss.datasets.label_codec import write_label_map
-from mmluss.datasets.synthetic_scenes import CATEGORIES, load_photos, render_scene
+from mmluss.datasets.synthetic.scenes import CATEGORIES, load_photos, render_scene
 
 SETTINGS_FILE = "mini_imagenets.json"
 # Raised whenever the same settings draw other pictures than before.

@@ -23,8 +23,8 @@ from mmluss.datasets import ImageNetSDataset
 from mmluss.datasets.categories import SUBSETS
 from mmluss.datasets.imagenets import SPLITS
 from mmluss.datasets.label_codec import read_label_map
-from mmluss.datasets.loading import id_problem, read_image_size, read_saliency_map, size_problem
 from mmluss.datasets.split_folder import Sample
+from mmluss.datasets.transforms.loading import id_problem, read_image_size, read_saliency_map, size_problem
 
 _SPLITS_OF_EVERY_SUBSET = ("train", "train-semi", "validation")
 _CHUNK = 64

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from mmengine.logging import MMLogger
 
-from mmluss.converters.efficientnet_lite0 import (
+from mmluss.checkpoints.efficientnet_lite0 import (
     EFFICIENTNET_LITE0_MEAN,
     EFFICIENTNET_LITE0_STD,
     efficientnet_lite0_to_timm,

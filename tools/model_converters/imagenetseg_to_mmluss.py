@@ -11,16 +11,16 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
-from mmluss.converters.checkpoint_files import read_checkpoint, write_checkpoint
-from mmluss.converters.checkpoint_kinds import (
+from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
+from mmluss.checkpoints.fitting_models import build_fitting_model, fitting_model_config
+from mmluss.checkpoints.imagenetseg_checkpoints import imagenetseg_to_mmluss, left_out_names
+from mmluss.checkpoints.kinds import (
     CheckpointKind,
     check_state_dict,
     checkpoint_weights,
     detect_checkpoint_kind,
     shorten,
 )
-from mmluss.converters.fitting_models import build_fitting_model, fitting_model_config
-from mmluss.converters.imagenetseg_checkpoints import imagenetseg_to_mmluss, left_out_names
 
 EXPECTED = {"resnet": CheckpointKind.SEMI_RESNET, "vit": CheckpointKind.VIT, "convnext": CheckpointKind.CONVNEXT}
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
-from mmluss.converters.checkpoint_files import read_centroids, read_checkpoint, write_centroids, write_checkpoint
-from mmluss.converters.checkpoint_kinds import CheckpointKind, check_state_dict, checkpoint_weights
-from mmluss.converters.checkpoint_kinds import detect_checkpoint_kind as detect
-from mmluss.converters.fitting_models import build_fitting_model, fitting_model_config
-from mmluss.converters.pass_checkpoints import mmluss_to_pass, pass_to_mmluss
+from mmluss.checkpoints.files import read_centroids, read_checkpoint, write_centroids, write_checkpoint
+from mmluss.checkpoints.fitting_models import build_fitting_model, fitting_model_config
+from mmluss.checkpoints.kinds import CheckpointKind, check_state_dict, checkpoint_weights
+from mmluss.checkpoints.kinds import detect_checkpoint_kind as detect
+from mmluss.checkpoints.pass_checkpoints import mmluss_to_pass, pass_to_mmluss
 
 EXPECTED = {
     "pretrain": (CheckpointKind.PASS_PRETRAIN, CheckpointKind.PRETRAINER),

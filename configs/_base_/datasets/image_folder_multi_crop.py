@@ -1,13 +1,13 @@
 crop_data_root = "data/image_folder"
 crop_pipeline = [
     dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
-    # Gentler colours than the published ones: what little data there is may tell its categories apart by colour.
+    # Gentler colors than the published ones: what little data there is may tell its categories apart by color.
     dict(
         type="MultiCrop",
         groups=[dict(size=160, number=2, scale=(0.2, 1.0))],
         crop_transforms=[
             dict(
-                type="ColorDistortion", brightness=0.4, contrast=0.4, saturation=0.2, hue=0.05, grey_prob=0, blur_prob=0
+                type="ColorDistortion", brightness=0.4, contrast=0.4, saturation=0.2, hue=0.05, gray_prob=0, blur_prob=0
             )
         ],
     ),

@@ -4,8 +4,8 @@ train_pipeline = [
     dict(type="LoadImageNetSAnnotations"),
     dict(type="RandomResizedCropSeg", size=160, scale=(0.14, 1.0)),
     dict(type="RandomFlip", prob=0.5),
-    # Gentler colours than the published ones: what little data there is may tell its categories apart by colour.
-    dict(type="ColorDistortion", brightness=0.4, contrast=0.4, saturation=0.2, hue=0.05, grey_prob=0),
+    # Gentler colors than the published ones: what little data there is may tell its categories apart by color.
+    dict(type="ColorDistortion", brightness=0.4, contrast=0.4, saturation=0.2, hue=0.05, gray_prob=0),
     dict(type="PackSegInputs"),
 ]
 train_dataloader = dict(

@@ -1,15 +1,15 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Hooks that steer training from outside of the models."""
 
-from .checkpoint_check_hook import CheckpointCheckHook
-from .collapse_warning_hook import CollapseWarningHook
-from .epoch_seed_hook import EpochSeedHook
-from .prototype_hook import PrototypeHook
-from .prototype_kmeans_hook import PrototypeKMeansHook
-from .pseudo_label_hook import PseudoLabelHook
-from .resumable_rf_search_hook import ResumableRFSearchHook
-from .score_files_hook import ScoreFilesHook
-from .support_hook import SupportHook
+from mmluss.engine.hooks.checkpoint_check_hook import CheckpointCheckHook
+from mmluss.engine.hooks.collapse_warning_hook import CollapseWarningHook
+from mmluss.engine.hooks.epoch_seed_hook import EpochSeedHook
+from mmluss.engine.hooks.prototype_hook import PrototypeHook
+from mmluss.engine.hooks.prototype_kmeans_hook import PrototypeKMeansHook
+from mmluss.engine.hooks.pseudo_label_hook import PseudoLabelHook
+from mmluss.engine.hooks.resumable_rf_search_hook import ResumableRFSearchHook
+from mmluss.engine.hooks.score_files_hook import ScoreFilesHook
+from mmluss.engine.hooks.support_hook import SupportHook
 
 __all__ = [
     "CheckpointCheckHook",

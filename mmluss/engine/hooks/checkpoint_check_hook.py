@@ -9,7 +9,7 @@ from mmengine.runner import BaseLoop, Runner
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
-from mmluss.converters.checkpoint_kinds import check_covers, checkpoint_weights
+from mmluss.checkpoints.kinds import check_covers, checkpoint_weights
 
 
 @HOOKS.register_module()

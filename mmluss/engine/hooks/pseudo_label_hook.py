@@ -13,7 +13,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
 
-from mmluss.clustering.pseudo_labels import PseudoLabelling, check_inputs
+from mmluss.clustering.pseudo_label_run import PseudoLabelRun, check_inputs
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
 
@@ -79,7 +79,7 @@ class PseudoLabelHook(Hook):
         dataset, settings, validation = self._inputs(runner.cfg)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         folder = Path(self.out_dir or runner.work_dir)
-        manifest = PseudoLabelling(model, dataset, folder, settings, validation).run()
+        manifest = PseudoLabelRun(model, dataset, folder, settings, validation).run()
         _save(runner, folder, "pixel_labels.pth")
         return manifest
 

@@ -66,7 +66,7 @@ def make_supports(model: KNNSegmentor, dataset: Dataset, num_workers: int = 0) -
         num_workers: Loading processes of each process.
 
     Returns:
-        ``(M, C)`` float32, not normalised, and labels ``(M,)`` int64.
+        ``(M, C)`` float32, not normalized, and labels ``(M,)`` int64.
 
     Raises:
         ValueError: If the features of an image are not finite; the message names it.

@@ -1,0 +1,94 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Published checkpoints load wherever mmengine takes a checkpoint: ``load_from``, ``init_cfg``, tools and apis.
+
+Importing this module puts two of mmengine's extension points to use: its loader of local files, which now gives
+published checkpoints with our names, and its ``Pretrained`` initializer, which then finds the backbone in them. All
+other files take mmengine's own way.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.model.weight_init import PretrainedInit, update_init_info
+from mmengine.registry import WEIGHT_INITIALIZERS
+from mmengine.runner.checkpoint import CheckpointLoader, load_from_local, load_state_dict
+from torch import Tensor, nn
+
+from mmluss.checkpoints.files import peek_checkpoint
+from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_checkpoint_kind
+from mmluss.checkpoints.imagenetseg_checkpoints import has_segmentation_head, imagenetseg_to_mmluss
+from mmluss.checkpoints.pass_checkpoints import PASS_KINDS, pass_to_mmluss
+
+_ENCODER_KINDS = (CheckpointKind.VIT, CheckpointKind.CONVNEXT)
+
+
+def converted_checkpoint(checkpoint: Any, bare_encoders: bool = False) -> dict[str, Any] | None:
+    """A published checkpoint with our names, or None for any other.
+
+    Args:
+        checkpoint: What ``torch.load`` gave.
+        bare_encoders: Also convert ViTs and ConvNeXts without a segmentation head, whose names other models share.
+
+    Returns:
+        ``dict(meta=..., state_dict=...)``.
+    """
+    if not isinstance(checkpoint, Mapping):
+        return None
+    try:
+        weights = checkpoint_weights(checkpoint)
+    except ValueError:
+        return None
+    kind = detect_checkpoint_kind(weights)
+    if kind in PASS_KINDS:
+        renamed = pass_to_mmluss(weights)
+    elif kind is CheckpointKind.SEMI_RESNET or (
+        kind in _ENCODER_KINDS and (bare_encoders or has_segmentation_head(weights))
+    ):
+        renamed = imagenetseg_to_mmluss(weights)
+    else:
+        return None
+    return dict(meta=dict(converted_from=kind.value), state_dict=renamed)
+
+
+@CheckpointLoader.register_scheme(prefixes="", force=True)
+def load_from_local_or_published(filename: str, map_location: str | None = None) -> Any:
+    """Load a local checkpoint; a published one comes with our names.
+
+    Args:
+        filename: Local file.
+        map_location: As for ``torch.load``; a published checkpoint goes to the CPU by default.
+    """
+    return converted_checkpoint(peek_checkpoint(filename, map_location or "cpu")) or load_from_local(
+        filename, map_location
+    )
+
+
+@WEIGHT_INITIALIZERS.register_module(name="Pretrained", force=True)
+class PublishedPretrainedInit(PretrainedInit):
+    """mmengine's ``Pretrained`` that also takes published checkpoints, for whole models and for lone backbones.
+
+    Without a ``prefix``, a module that knows none of the converted names is given the backbone's.
+    """
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load the checkpoint into a module, or the part of it that ``prefix`` names."""
+        converted = converted_checkpoint(peek_checkpoint(self.checkpoint), bare_encoders=True)
+        weights = {} if converted is None else self._part_for(module, converted["state_dict"])
+        if not weights:
+            super().__call__(module)
+            return
+        print_log(f"load published weights in model from: {self.checkpoint}", logger="current")
+        load_state_dict(module, weights, strict=False, logger="current")
+        if hasattr(module, "_params_init_info"):
+            update_init_info(module, init_info=self._get_init_info())
+
+    def _part_for(self, module: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weights under ``prefix``, or the backbone's for a backbone; empty if the module knows none of them."""
+        own = module.state_dict()
+        prefixes = ("", "backbone.") if self.prefix is None else (self.prefix.rstrip(".") + ".",)
+        parts = (
+            {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+            for prefix in prefixes
+        )
+        return next((part for part in parts if any(name in own for name in part)), {})

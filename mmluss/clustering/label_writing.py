@@ -1,0 +1,195 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""One label PNG for each training image (PASS, step 2.4)."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine import dist
+from mmengine.dataset import BaseDataset
+from mmseg.structures import SegDataSample
+from rich.progress import track
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from mmluss.clustering.image_batches import batches_of_equal_shape, load_batches, my_spread_share, normalized_parts
+from mmluss.clustering.saliency import sample_saliency
+from mmluss.datasets.label_codec import read_label_map, write_label_map
+from mmluss.models.nearest_centroid import resize_pixel_labels
+
+PENDING_PER_WRITER = 16
+"""Label maps that may wait for each writing thread, so that slow disks do not fill the memory."""
+
+READ_AHEAD = 1024
+"""Finished label maps read at once."""
+
+
+def label_path(dataset: BaseDataset, index: int, folder: str | Path) -> Path:
+    """File of an image's label map, `FOLDER/CATEGORY/NAME.png`."""
+    return Path(folder, f"{dataset.get_data_info(index)['relative_path']}.png")
+
+
+def my_indices(dataset: Dataset) -> range:
+    """Images that this process looks after where their order does not matter."""
+    return range(dist.get_rank(), len(dataset), dist.get_world_size())
+
+
+def all_labels_written(dataset: BaseDataset, folder: str | Path) -> bool:
+    """Whether every image has its label file; shared among processes."""
+    mine = all(label_path(dataset, index, folder).is_file() for index in my_indices(dataset))
+    return all(dist.all_gather_object(mine))
+
+
+def remove_labels(dataset: BaseDataset, folder: str | Path) -> None:
+    """Delete the label maps of these images, and nothing else; shared among processes."""
+    for index in my_indices(dataset):
+        label_path(dataset, index, folder).unlink(missing_ok=True)
+    dist.barrier()
+
+
+@torch.no_grad()
+def predict_pixel_scores(
+    model: nn.Module,
+    dataset: Dataset,
+    batches: list[list[int]],
+    num_workers: int = 0,
+    use_saliency: bool = False,
+    description: str = "pixel labels",
+) -> Iterator[tuple[int, SegDataSample, Tensor, Tensor]]:
+    """Category and foreground score of images, on the CPU.
+
+    Args:
+        model: a `PixelAttentionSegmentor` with centroids, in eval mode.
+        dataset: gives whole images of a common short side.
+        batches: indices of the images that are loaded together.
+        num_workers: loading processes.
+        use_saliency: the saliency map of each data sample replaces the attention score.
+        description: text of the progress bar.
+
+    Yields:
+        index and data sample of an image; category (h, w) int64 in 1..N; score float32 in 0..1, (h, w), or (H, W) of
+        the image with saliency.
+    """
+    loader = load_batches(dataset, batches, num_workers)
+    progress = track(loader, description, total=len(batches), disable=not dist.is_main_process())
+    for indices, data in zip(batches, progress, strict=True):
+        for inputs, positions in normalized_parts(model, data):
+            categories, scores = (tensor.cpu() for tensor in model.pixel_scores(inputs))
+            for position, category, score in zip(positions, categories, scores, strict=True):
+                sample = data["data_samples"][position]
+                yield indices[position], sample, category, sample_saliency(sample) if use_saliency else score
+
+
+@dataclass
+class LabelCounts:
+    """How often each label 0..N occurs: `pixels` and `images`, (N+1,) int64; `reused` label maps were there before."""
+
+    pixels: np.ndarray
+    images: np.ndarray
+    reused: int = 0
+
+    @classmethod
+    def empty(cls, num_labels: int) -> "LabelCounts":
+        """Counts of no image."""
+        return cls(np.zeros(num_labels, np.int64), np.zeros(num_labels, np.int64))
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Add one image with these pixels a label, (N+1,)."""
+        self.pixels += pixels
+        self.images += pixels > 0
+
+    def summed_over_processes(self) -> "LabelCounts":
+        """Counts of all processes together."""
+        parts = dist.all_gather_object((self.pixels, self.images, self.reused))
+        pixels, images, reused = zip(*parts, strict=True)
+        return LabelCounts(sum(pixels), sum(images), sum(reused))
+
+
+def write_pixel_labels(
+    model: nn.Module,
+    dataset: BaseDataset,
+    sizes: np.ndarray,
+    folder: str | Path,
+    threshold: float,
+    batch_size: int,
+    num_workers: int = 0,
+    writers: int = 4,
+    use_saliency: bool = False,
+) -> LabelCounts:
+    """Write one label PNG for each image, shared among processes; label maps that are there already are kept.
+
+    Images of one shape go through the network together, in the same batches whatever is finished, so an interrupted run
+    gives the labels of an uninterrupted one. A label map that cannot be read is written again.
+
+    Args:
+        model: a `PixelAttentionSegmentor` with centroids, in eval mode.
+        dataset: gives whole images of a common short side, with `relative_path` in its data list.
+        sizes: (M, 2) width and height of each image file.
+        folder: root of the label maps; the caller removes those made with other settings (`remove_labels`).
+        threshold: pixels with a smaller score become 0.
+        batch_size: images a batch and process, at most.
+        num_workers: loading processes of each process.
+        writers: threads that resize, encode and write.
+        use_saliency: the saliency map decides what is foreground.
+
+    Returns:
+        counts over all images and processes.
+    """
+    mine = my_spread_share(batches_of_equal_shape(sizes, batch_size))
+    counts = LabelCounts.empty(len(model.decode_head.centroids) + 1)
+    with ThreadPoolExecutor(writers) as pool:
+        missing = _count_finished(dataset, [index for batch in mine for index in batch], folder, counts, pool)
+        todo = [batch for batch in mine if not missing.isdisjoint(batch)]
+        pending: deque[Future] = deque()
+        for index, sample, category, score in predict_pixel_scores(model, dataset, todo, num_workers, use_saliency):
+            if index not in missing:
+                continue
+            path, size = label_path(dataset, index, folder), sample.metainfo["ori_shape"][:2]
+            pending.append(pool.submit(_write_one, path, category, score, size, threshold, len(counts.pixels)))
+            if len(pending) > writers * PENDING_PER_WRITER:
+                counts.add(pending.popleft().result())
+        for future in pending:
+            counts.add(future.result())
+    return counts.summed_over_processes()
+
+
+def _write_one(
+    path: Path, category: Tensor, score: Tensor, size: tuple[int, int], threshold: float, num_labels: int
+) -> np.ndarray:
+    label, _ = resize_pixel_labels(category, score, size, threshold)
+    ids = label.numpy().astype(np.uint16)
+    write_label_map(path, ids)
+    return np.bincount(ids.ravel(), minlength=num_labels)
+
+
+def _count_finished(
+    dataset: BaseDataset, indices: list[int], folder: str | Path, counts: LabelCounts, pool: ThreadPoolExecutor
+) -> set[int]:
+    """Add the label maps that are there to the counts; indices of the others."""
+    missing = set()
+    pixels_of_finished = partial(_pixels_of_finished, num_labels=len(counts.pixels))
+    for start in range(0, len(indices), READ_AHEAD):
+        part = indices[start : start + READ_AHEAD]
+        found = pool.map(pixels_of_finished, [label_path(dataset, index, folder) for index in part])
+        for index, pixels in zip(part, found, strict=True):
+            if pixels is None:
+                missing.add(index)
+            else:
+                counts.add(pixels)
+                counts.reused += 1
+    return missing
+
+
+def _pixels_of_finished(path: Path, num_labels: int) -> np.ndarray | None:
+    if not path.is_file():
+        return None
+    try:
+        pixels = np.bincount(read_label_map(path).ravel(), minlength=num_labels)
+    except ValueError:
+        return None
+    return pixels if len(pixels) == num_labels else None

@@ -1,0 +1,292 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""From a trained pixel-attention model to one label map for each training image (PASS, steps 2.2 to 2.4)."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine import dist
+from mmengine.dataset import BaseDataset
+from mmengine.logging import MMLogger
+from torch import nn
+
+from mmluss.clustering.cluster_agreement import matched_accuracy, normalized_mutual_information
+from mmluss.clustering.embeddings import extract_embeddings
+from mmluss.clustering.image_batches import batches_of_equal_shape, image_sizes
+from mmluss.clustering.kmeans import kmeans
+from mmluss.clustering.label_writing import all_labels_written, remove_labels, write_pixel_labels
+from mmluss.clustering.settings import PseudoLabelSettings
+from mmluss.clustering.stages import StageRecord, data_hash, pipeline_text, settings_hash, weights_hash
+from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
+from mmluss.utils.atomic_files import replace_file, write_json
+
+CENTROID_STATE = ("decode_head.centroids", "decode_head.threshold")
+
+
+def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation: BaseDataset | None) -> None:
+    """Find out before hours of work what would stop it.
+
+    Args:
+        dataset: training images.
+        settings: how to cluster and label.
+        validation: validation images.
+
+    Raises:
+        ValueError: fewer images than clusters; threshold "val" without validation images, or without known categories.
+    """
+    if len(dataset) < settings.num_categories:
+        raise ValueError(
+            f"{len(dataset)} images cannot make {settings.num_categories} clusters: give more images, or a smaller "
+            "num_categories"
+        )
+    if settings.threshold == "val" and validation is None:
+        raise ValueError("threshold 'val' needs validation images with masks; without any, use 'otsu' or a number")
+    if settings.threshold == "val" and len(validation.metainfo["classes"]) < 2:
+        raise ValueError("threshold 'val' needs validation images of known categories: give classes in metainfo")
+
+
+class PseudoLabelRun:
+    """One run of steps 2.2 to 2.4 into a folder; a run that was interrupted goes on where it stopped.
+
+    The folder gets `centroids.npy` ((N, C) float32), `pixel_labels/CATEGORY/NAME.png`, `pixel_labels/manifest.json`
+    and, in `clustering/`, the embeddings and the record of finished stages, which is not needed afterwards.
+
+    All processes of a distributed run take part; the weights of the first one count for all.
+
+    Args:
+        model: a `PixelAttentionSegmentor`; afterwards it holds centroids and threshold.
+        dataset: training images under the test pipeline (whole images of a common short side).
+        folder: where everything goes, on a file system that all processes share.
+        settings: how.
+        validation: validation images under the test pipeline, with masks; for threshold "val" only.
+
+    Raises:
+        ValueError: as for `check_inputs`.
+        FileExistsError: `pixel_labels` holds files that are not of an earlier run.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        dataset: BaseDataset,
+        folder: str | Path,
+        settings: PseudoLabelSettings,
+        validation: BaseDataset | None = None,
+    ) -> None:
+        check_inputs(dataset, settings, validation)
+        self.model = model
+        self.dataset = dataset
+        self.settings = settings
+        self.validation = validation
+        self.folder = Path(folder)
+        self.label_folder = self.folder / "pixel_labels"
+        self.manifest = self.label_folder / "manifest.json"
+        self.work_folder = self.folder / "clustering"
+        self.work_folder.mkdir(parents=True, exist_ok=True)
+        self.record = StageRecord(self.work_folder / "stages.json")
+        if self.label_folder.is_dir() and any(self.label_folder.iterdir()) and not self._labels_are_ours():
+            raise FileExistsError(
+                f"{self.label_folder} holds files, but neither a manifest.json nor {self.record.path} says that they "
+                "are pseudo labels: empty that folder or give another work folder"
+            )
+        # Statistics of batch normalization may have drifted apart between processes.
+        state = model.state_dict()
+        for value in state.values():
+            contiguous = value.contiguous()
+            dist.broadcast(contiguous, src=0)
+            value.copy_(contiguous)
+        # The normalization of images is in buffers that no checkpoint has.
+        self.weights = weights_hash(state | dict(model.named_buffers()), leave_out=CENTROID_STATE)
+        self.data = data_hash(dataset)
+        self._embedding_key = settings_hash(
+            dict(
+                weights=self.weights,
+                data=self.data,
+                pipeline=pipeline_text(dataset),
+                upsampling=model.decode_head.upsampling,
+                **settings.chosen("crop_size", "dtype", "use_saliency"),
+            )
+        )
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """(M, 2) width and height of the training images' files."""
+        return image_sizes(self.dataset)
+
+    def _labels_are_ours(self) -> bool:
+        return self.record.known("labels_started") or self.manifest.is_file()
+
+    def run(self) -> dict[str, Any]:
+        """Do what is not done yet.
+
+        Returns:
+            the manifest, as written to `pixel_labels/manifest.json`.
+        """
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            return self._run()
+        finally:
+            self.model.train(was_training)
+
+    def _run(self) -> dict[str, Any]:
+        logger = MMLogger.get_current_instance()
+        settings = self.settings
+        clustering_key = settings_hash(
+            dict(rows=self._embedding_key, **settings.chosen("num_categories", "iterations", "restarts", "seed"))
+        )
+        clustering = self._stage("clustering", clustering_key, self._cluster)
+        centroids = torch.from_numpy(np.load(self.folder / "centroids.npy", allow_pickle=False))
+        self.model.decode_head.set_centroids(centroids, 0.0)
+        threshold_key = settings_hash(
+            dict(
+                clustering=clustering_key,
+                validation=settings.threshold == "val" and [data_hash(self.validation), pipeline_text(self.validation)],
+                **settings.chosen("threshold", "threshold_step", "otsu_images"),
+            )
+        )
+        threshold = self._stage("threshold", threshold_key, self._find_threshold)
+        self.model.decode_head.set_centroids(centroids, threshold["value"])
+        logger.info(f"foreground threshold: {threshold['value']:.4f} ({settings.threshold})")
+        labels_key = settings_hash(dict(clustering=clustering_key, threshold=threshold["value"]))
+        labels = self._label(labels_key, threshold["value"])
+        manifest = dict(
+            settings=asdict(settings),
+            weights_sha256=self.weights,
+            data_sha256=self.data,
+            images=len(self.dataset),
+            clustering=clustering,
+            threshold=threshold,
+            labels=labels,
+        )
+        if dist.is_main_process():
+            write_json(self.manifest, manifest)
+        dist.barrier()
+        logger.info(f"{len(self.dataset)} label maps in {self.label_folder}")
+        return manifest
+
+    def _stage(self, name: str, key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        result = self.record.result(name, key)
+        if result is None:
+            self.record.forget(name)
+            start = time.monotonic()
+            result = work()
+            result["seconds"] = round(time.monotonic() - start, 2)
+            self.record.finish(name, key, result)
+        return result
+
+    def _cluster(self) -> dict[str, Any]:
+        settings = self.settings
+        rows = extract_embeddings(
+            self.model,
+            self.dataset,
+            self.work_folder,
+            self._embedding_key,
+            settings.batch_size,
+            settings.num_workers,
+            settings.crop_size,
+            settings.dtype,
+            settings.use_saliency,
+        )
+        restart_key = settings_hash(
+            dict(rows=self._embedding_key, **settings.chosen("num_categories", "iterations", "seed"))
+        )
+        found = kmeans(
+            rows,
+            settings.num_categories,
+            settings.iterations,
+            settings.restarts,
+            settings.seed,
+            self.work_folder / f"restarts-{restart_key[:16]}",
+        )
+        if dist.is_main_process():
+            with replace_file(self.folder / "centroids.npy") as file:
+                np.save(file, found.centroids, allow_pickle=False)
+        sizes = np.bincount(found.assignments, minlength=settings.num_categories)
+        result = dict(mean_squared_distance=found.objective, images_of_cluster=sizes.tolist())
+        result.update(self._agreement(found.assignments))
+        return result
+
+    def _agreement(self, assignments: np.ndarray) -> dict[str, float]:
+        """How well clusters and folder labels agree, where there are folder labels: reported, used for nothing."""
+        categories = np.array([self.dataset.get_data_info(index)["category"] for index in range(len(self.dataset))])
+        known = categories > 0
+        if not known.any():
+            return {}
+        result = dict(
+            nmi=normalized_mutual_information(assignments[known], categories[known]),
+            accuracy=matched_accuracy(assignments[known], categories[known]),
+        )
+        MMLogger.get_current_instance().info(
+            f"image clusters against folders: NMI {result['nmi']:.4f}, matched accuracy {result['accuracy']:.4f}"
+        )
+        return result
+
+    def _find_threshold(self) -> dict[str, Any]:
+        settings = self.settings
+        if settings.threshold == "val":
+            batches = batches_of_equal_shape(image_sizes(self.validation), settings.batch_size)
+            sweep = sweep_thresholds(
+                self.model,
+                self.validation,
+                batches,
+                len(self.validation.metainfo["classes"]) - 1,
+                settings.num_categories,
+                settings.num_workers,
+                settings.use_saliency,
+                settings.threshold_step,
+            )
+            return dict(
+                value=float(sweep["best_threshold"]),
+                validation_miou=float(sweep["best_miou"]),
+                thresholds=np.asarray(sweep["thresholds"]).tolist(),
+                miou_of_threshold=np.asarray(sweep["miou"]).tolist(),
+            )
+        if settings.threshold == "otsu":
+            sizes = self.sizes
+            looked_at = np.unique(np.linspace(0, len(sizes) - 1, min(settings.otsu_images, len(sizes))).astype(int))
+            batches = [
+                looked_at[batch].tolist() for batch in batches_of_equal_shape(sizes[looked_at], settings.batch_size)
+            ]
+            histogram, edges = score_histogram(
+                self.model, self.dataset, batches, settings.num_workers, settings.use_saliency
+            )
+            return dict(value=otsu_threshold(histogram, edges), images=len(looked_at))
+        return dict(value=float(settings.threshold))
+
+    def _label(self, key: str, threshold: float) -> dict[str, Any]:
+        done = self.record.result("labels", key)
+        if done is not None and all_labels_written(self.dataset, self.label_folder):
+            return done
+        self.record.forget("labels")
+        if self.record.result("labels_started", key) is None:
+            if self._labels_are_ours():
+                remove_labels(self.dataset, self.label_folder)
+                self.manifest.unlink(missing_ok=True)
+            self.record.finish("labels_started", key, {})
+        settings = self.settings
+        start = time.monotonic()
+        counts = write_pixel_labels(
+            self.model,
+            self.dataset,
+            self.sizes,
+            self.label_folder,
+            threshold,
+            settings.batch_size,
+            settings.num_workers,
+            settings.writers,
+            settings.use_saliency,
+        )
+        result = dict(
+            pixels_of_label=counts.pixels.tolist(),
+            images_with_label=counts.images.tolist(),
+            reused=counts.reused,
+            seconds=round(time.monotonic() - start, 2),
+        )
+        self.record.finish("labels", key, result)
+        return result

@@ -1,0 +1,7 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Optimizers and what decides about learning rates by depth."""
+
+from mmluss.engine.optimizers.larc import LARC
+from mmluss.engine.optimizers.layer_decay import LayerDecayOptimWrapperConstructor
+
+__all__ = ["LARC", "LayerDecayOptimWrapperConstructor"]

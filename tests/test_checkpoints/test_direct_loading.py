@@ -1,0 +1,180 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import re
+from argparse import Namespace
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint, load_from_local
+from mmseg.apis import init_model
+from mmseg.registry import MODELS
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+
+from mmluss.checkpoints.direct_loading import converted_checkpoint
+from mmluss.models import LUSSSegmentor, PASSPretrainer, PixelAttentionSegmentor
+
+from .published_networks import (
+    EMBEDDING,
+    HIDDEN,
+    PROTOTYPES,
+    RESNET,
+    Backbone,
+    FineTuned,
+    PixelAttention,
+    Pretrained,
+    SemiSupervised,
+    as_file,
+    randomize,
+)
+from .test_imagenetseg_checkpoints import TINY_VIT
+
+CLASSES = 11
+SIZES = dict(backbone=RESNET, hidden_channels=HIDDEN, embedding_dim=EMBEDDING, num_prototypes=PROTOTYPES)
+HEAD = dict(type="LinearHead", num_classes=CLASSES)
+
+
+def write(path, network: nn.Module) -> str:
+    """A file as the published scripts save it."""
+    if isinstance(network, SemiSupervised):
+        torch.save(dict(model=network.state_dict(), optimizer={}, args=Namespace(lr=0.1), epoch=3), path)
+    else:
+        torch.save(as_file(network), path)
+    return str(path)
+
+
+def assert_backbone(backbone: nn.Module, published: nn.Module) -> None:
+    stored = published.state_dict()
+    for name, value in backbone.state_dict().items():
+        assert torch.equal(value, stored[name]), name
+
+
+@pytest.fixture(params=[Pretrained, PixelAttention, FineTuned, SemiSupervised], ids=lambda kind: kind.__name__)
+def published(request) -> nn.Module:
+    return randomize(request.param())
+
+
+@pytest.mark.parametrize("prefix", [None, "backbone", "backbone."])
+@pytest.mark.parametrize("scope", ["mmseg", None])
+def test_lone_backbone(published, prefix, scope, tmp_path):
+    if scope:
+        init_default_scope(scope)
+    init_cfg = dict(type="Pretrained", checkpoint=write(tmp_path / "x.pth", published), prefix=prefix)
+    backbone = MODELS.build(dict(RESNET, init_cfg=init_cfg))
+    backbone.init_weights()
+    assert_backbone(backbone, published)
+
+
+def test_whole_model_by_init_cfg(tmp_path):
+    published = randomize(Pretrained())
+    init_cfg = dict(type="Pretrained", checkpoint=write(tmp_path / "x.pth", published))
+    model = PASSPretrainer(**SIZES, init_cfg=init_cfg)
+    model.init_weights()
+    assert_backbone(model.backbone, published)
+    assert torch.equal(model.prototypes.weight, published.prototypes.weight)
+    assert torch.equal(model.pixel_predictor.layers[3].bias, published.predictor_head_pixel[3].bias)
+
+
+def test_start_of_pixel_attention(tmp_path):
+    published = randomize(Pretrained())
+    model = PixelAttentionSegmentor(**SIZES, pretrained=write(tmp_path / "x.pth", published))
+    model.init_weights()
+    assert_backbone(model.backbone, published)
+    assert torch.equal(model.projector.layers[0].weight, published.projection_head[0].weight)
+    assert torch.equal(model.prototypes.weight, published.prototypes.weight)
+
+
+@pytest.mark.parametrize("build", [FineTuned, SemiSupervised])
+def test_load_from(build, tmp_path, caplog):
+    published = randomize(build(CLASSES))
+    model = LUSSSegmentor(backbone=RESNET, decode_head=HEAD)
+    load_checkpoint(model, write(tmp_path / "x.pth", published), map_location="cpu", strict=True)
+    assert_backbone(model.backbone, published)
+    head = published.last_layer if build is FineTuned else published.head
+    assert torch.equal(model.decode_head.conv_seg.weight, head.weight)
+
+
+def test_published_pixel_attention_loads_strictly(tmp_path):
+    model = PixelAttentionSegmentor(**SIZES, queue=dict(length=8))
+    published = randomize(PixelAttention())
+    load_checkpoint(model, write(tmp_path / "x.pth", published), map_location="cpu", strict=True)
+    assert torch.equal(model.decode_head.offset, published.fbg.threshold)
+
+
+def test_init_model(tmp_path):
+    published = randomize(FineTuned(CLASSES))
+    config = Config(
+        dict(
+            default_scope="mmseg",
+            model=dict(type="LUSSSegmentor", backbone=RESNET, decode_head=HEAD, test_cfg=dict(mode="whole")),
+            test_dataloader=dict(dataset=dict(type="ImageNetSDataset")),
+        )
+    )
+    model = init_model(config, write(tmp_path / "x.pth", published), device="cpu")
+    assert_backbone(model.backbone, published)
+
+
+def test_wrong_model_is_told(tmp_path):
+    model = LUSSSegmentor(backbone=RESNET, decode_head=HEAD)
+    with pytest.raises(RuntimeError, match=r"missing keys in source state_dict: decode_head\.conv_seg\.weight"):
+        load_checkpoint(model, write(tmp_path / "x.pth", randomize(Pretrained())), strict=True)
+
+
+def test_part_that_a_file_does_not_have_is_told(tmp_path):
+    init_cfg = dict(type="Pretrained", checkpoint=write(tmp_path / "x.pth", FineTuned()), prefix="projector.")
+    backbone = MODELS.build(dict(RESNET, init_cfg=init_cfg))
+    with pytest.raises(AssertionError, match=r"projector\. is not in the pretrained model"):
+        backbone.init_weights()
+
+
+def ordinary_checkpoints() -> dict[str, object]:
+    ours = LUSSSegmentor(backbone=RESNET, decode_head=HEAD)
+    return {
+        "ours": dict(state_dict=ours.state_dict(), meta=dict(epoch=1), message_hub={}, optimizer=dict(state={})),
+        "bare_resnet": Backbone().state_dict(),
+        "timm_vit": VisionTransformer(img_size=64, embed_dim=16, depth=1, num_heads=2).state_dict(),
+        "other": dict(a=torch.zeros(2), b=3),
+        "tensor": torch.zeros(2),
+        "list": [1, 2],
+    }
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("name", ordinary_checkpoints())
+def test_ordinary_files_are_untouched(name, zipped, tmp_path):
+    checkpoint = ordinary_checkpoints()[name]
+    torch.save(checkpoint, tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
+    loaded = CheckpointLoader.load_checkpoint(str(tmp_path / "x.pth"), "cpu")
+    plain = load_from_local(str(tmp_path / "x.pth"), "cpu")
+    assert type(loaded) is type(plain)
+    torch.testing.assert_close(loaded, plain, rtol=0, atol=0)
+    assert converted_checkpoint(loaded) is None
+
+
+def test_missing_file_is_told_by_mmengine(tmp_path):
+    with pytest.raises(FileNotFoundError, match=re.escape(f"{tmp_path / 'x.pth'} can not be found")):
+        CheckpointLoader.load_checkpoint(str(tmp_path / "x.pth"), "cpu")
+
+
+def timm_vit() -> VisionTransformer:
+    network = VisionTransformer(img_size=64, patch_size=16, embed_dim=32, depth=3, num_heads=4, num_classes=0)
+    return network.eval()
+
+
+@pytest.mark.parametrize("prefix", [None, "backbone."])
+def test_bare_vision_transformer_initializes_that_of_mmpretrain(prefix, tmp_path):
+    published = timm_vit()
+    torch.save(dict(model=published.state_dict()), tmp_path / "mae.pth")
+    init_cfg = dict(type="Pretrained", checkpoint=str(tmp_path / "mae.pth"), prefix=prefix)
+    backbone = MODELS.build(dict(TINY_VIT, init_cfg=init_cfg))
+    backbone.init_weights()
+    assert torch.equal(backbone.layers[2].attn.qkv.weight, published.blocks[2].attn.qkv.weight)
+    assert torch.equal(backbone.ln1.weight, published.norm.weight)
+
+
+def test_bare_vision_transformer_initializes_one_with_its_own_names(tmp_path):
+    published, own = timm_vit(), timm_vit()
+    torch.save(published.state_dict(), tmp_path / "vit.pth")
+    load_checkpoint(own, str(tmp_path / "vit.pth"), strict=True)
+    assert torch.equal(own.blocks[2].attn.qkv.weight, published.blocks[2].attn.qkv.weight)
