@@ -2,7 +2,7 @@
 """Images per second of labeling with the nearest supports: ours beside a loop over pixels, a plain matmul, and faiss.
 
 One image of 256 x 341 pixels, features of stride 32 enlarged 4 times: 1,408 positions. Every method runs in a process
-of its own and gives the same labels (the share that differs by rounding is printed). `MiB` is the growth of the peak
+of its own and gives the same labels (the share that differs by rounding is printed). ``MiB`` is the growth of the peak
 memory over features and supports.
 
     python benchmarks/distance_matching.py --threads 2

@@ -2,7 +2,7 @@
 """How far plain k-means gets on a data set: on pooled EfficientNet-Lite0 features and on mean color.
 
 The mini data set is meant to give at least 0.9 and less than 0.3 cluster accuracy. Any folder with category folders in
-`train` will do.
+``train`` will do.
 """
 
 import argparse

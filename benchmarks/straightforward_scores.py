@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""The scores of ImageNet-S in the straightforward way, for `evaluation.py` to compare with.
+"""The scores of ImageNet-S in the straightforward way, for ``evaluation.py`` to compare with.
 
 Loops over classes and thresholds, erosion by iterations, the assignment matrix by a double loop, munkres from PyPI.
 """
@@ -43,7 +43,7 @@ class LoopScores:
         self.f_measure, self.hits, self.images = 0.0, 0, 0
 
     def update(self, true: np.ndarray, predicted: np.ndarray, all_scores: bool = True) -> None:
-        """Add an image; `predicted` holds categories."""
+        """Add an image; ``predicted`` holds categories."""
         counted = true != 1000
         self.images += 1
         if not all_scores:
@@ -101,7 +101,7 @@ def loop_sweep(
     match: np.ndarray,
     all_scores: bool,
 ) -> list[float]:
-    """mIoU at every threshold, one pass over the images after another; with `all_scores` all others, too.
+    """mIoU at every threshold, one pass over the images after another; with ``all_scores`` all others, too.
 
     The matching is given, because finding it by loops would outweigh everything for a few images.
     """

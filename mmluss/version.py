@@ -26,7 +26,7 @@ def warn_untested(ranges: dict[str, tuple[str, str]] = TESTED_RANGES) -> None:
     a package that is not installed is passed over: its own import says so better.
 
     Args:
-        ranges (dict): distribution name -> (lowest version, highest tested version), both inclusive.
+        ranges: Distribution name -> (lowest version, highest tested version), both inclusive.
     """
     for name, (lowest, tested) in ranges.items():
         try:

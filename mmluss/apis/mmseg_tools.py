@@ -25,13 +25,13 @@ def find_config(config: str, root: Path | None = None) -> Path:
     """Path of a config.
 
     Args:
-        config (str): path of a file, absolute or relative to the current folder; or the path below ``root`` or the
+        config: Path of a file, absolute or relative to the current folder; or the path below ``root`` or the
             mere file name of a config that comes with the package, with or without ``.py``.
-        root (Path | None): folder searched by name. Default: :func:`config_root`.
+        root: Folder searched by name. Default: :func:`config_root`.
 
     Raises:
-        FileNotFoundError: there is no such file; the message names similar ones.
-        ValueError: several configs have this name.
+        FileNotFoundError: There is no such file; the message names similar ones.
+        ValueError: Several configs have this name.
     """
     if Path(config).is_file():
         return Path(config)
@@ -62,12 +62,12 @@ def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
     argument that ends like a config file.
 
     Args:
-        tool (str): ``"train"`` or ``"test"``.
-        arguments (Sequence[str]): command line after the program's name; the config may be a name for
+        tool: ``"train"`` or ``"test"``.
+        arguments: Command line after the program's name; the config may be a name for
             :func:`find_config`.
 
     Raises:
-        SystemExit: the config or the tool is missing (message), or the tool ended so.
+        SystemExit: The config or the tool is missing (message), or the tool ended so.
     """
     script = Path(mmseg.__file__).resolve().parent / ".mim" / "tools" / f"{tool}.py"
     if not script.is_file():

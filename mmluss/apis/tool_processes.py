@@ -24,7 +24,7 @@ def call_mmseg_tool(tool: str, arguments: Sequence[object]) -> None:
     environment says otherwise, the processes keep memory once they have it.
 
     Args:
-        tool: "train" or "test"; see `run_mmseg_tool`.
+        tool: "train" or "test"; see ``run_mmseg_tool``.
         arguments: Its command line.
 
     Raises:

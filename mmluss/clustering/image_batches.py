@@ -30,7 +30,7 @@ def batches_of_equal_shape(sizes: np.ndarray, batch_size: int) -> list[list[int]
 
     Args:
         sizes: (M, 2) width and height of each image, pixels.
-        batch_size: images a batch, at most.
+        batch_size: Images a batch, at most.
 
     Returns:
         Batches of indices; every index occurs once. Shapes from tall to wide, indices of a shape in order.
@@ -52,7 +52,7 @@ def image_sizes(dataset: BaseDataset, threads: int = 8) -> np.ndarray:
         (M, 2) int32, pixels as stored (an EXIF orientation is not applied).
 
     Raises:
-        ValueError: a file is not an image; the message names it.
+        ValueError: A file is not an image; the message names it.
     """
     mine = np.array_split(np.arange(len(dataset)), dist.get_world_size())[dist.get_rank()]
     sizes = np.zeros((len(mine), 2), np.int32)
@@ -83,12 +83,12 @@ def my_spread_share(batches: list[list[int]]) -> list[list[int]]:
 
 
 def load_batches(dataset: Dataset, batches: list[list[int]], num_workers: int) -> DataLoader:
-    """Data loader over given batches: `inputs` a list of (3, H, W) uint8 tensors, `data_samples` a list.
+    """Data loader over given batches: ``inputs`` a list of (3, H, W) uint8 tensors, ``data_samples`` a list.
 
     Args:
-        dataset: gives what mmseg's `PackSegInputs` gives.
-        batches: indices of each batch.
-        num_workers: loading processes.
+        dataset: Gives what mmseg's ``PackSegInputs`` gives.
+        batches: Indices of each batch.
+        num_workers: Loading processes.
     """
     return DataLoader(
         dataset,
@@ -110,15 +110,15 @@ def normalized_parts(
     """Split a batch by image shape and normalize each part.
 
     Args:
-        model: its `data_preprocessor` normalizes.
-        data: batch of `load_batches`.
-        crop_size: side of the center crop in pixels, None for whole images.
+        model: Its ``data_preprocessor`` normalizes.
+        data: Batch of ``load_batches``.
+        crop_size: Side of the center crop in pixels, None for whole images.
 
     Yields:
         (B, 3, H, W) float32 on the model's device, with the positions of these images in the batch.
 
     Raises:
-        ValueError: an image is smaller than the crop; the message names it.
+        ValueError: An image is smaller than the crop; the message names it.
     """
     groups: dict[torch.Size, tuple[list[Tensor], list[int]]] = {}
     for position, image in enumerate(data["inputs"]):
@@ -138,7 +138,7 @@ def center_crop(image: Tensor, size: int) -> Tensor:
     """Middle (C, size, size) of an image (C, H, W), starting at the rounded half of what is cut off.
 
     Raises:
-        ValueError: the image is smaller than the crop.
+        ValueError: The image is smaller than the crop.
     """
     height, width = image.shape[-2:]
     if min(height, width) < size:

@@ -26,7 +26,7 @@ class KMeansResult:
     Attributes:
         centroids: (N, C) float32, not normalized.
         assignments: (M,) int64 in 0..N-1, the nearest centroid of each row.
-        objective: mean squared distance of a row to its nearest centroid.
+        objective: Mean squared distance of a row to its nearest centroid.
     """
 
     centroids: np.ndarray
@@ -53,7 +53,7 @@ def kmeans(
     The restarts are shared among processes, every one with a seed of its own, so the result does not depend on their
     number. A process uses its GPU (all GPUs where there is one process) if faiss sees any, else the CPU.
 
-    Memory for M rows of C channels and N clusters, beside the file that `rows` maps, whose pages the system reads and
+    Memory for M rows of C channels and N clusters, beside the file that ``rows`` maps, whose pages the system reads and
     drops as it likes (M x C x 2 bytes in half precision, 4.6 GiB for 1.2 million x 2048; it is quick where these fit
     into RAM): one decoded block of 64 MiB (half precision only), 12 M bytes of nearest centroids and distances, the
     same again while they are copied, 16 N C bytes of centroids. For 1.2 million x 2048 and 919 clusters: 0.12 GiB.
@@ -61,16 +61,16 @@ def kmeans(
 
     Args:
         rows: (M, C) float16 or float32, C-contiguous; an array or a memory map. L2-normalize them first
-            (`normalize_rows`).
+            (``normalize_rows``).
         num_clusters: N.
         iterations: Lloyd rounds of each restart.
-        restarts: random starts.
-        seed: seed of all restarts.
-        restart_folder: each finished restart is kept here and is not repeated by a later call; the caller gives another
+        restarts: Random starts.
+        seed: Seed of all restarts.
+        restart_folder: Each finished restart is kept here and is not repeated by a later call; the caller gives another
             folder to other rows or settings.
 
     Raises:
-        ValueError: fewer rows than clusters, a dtype other than float16 and float32, or rows that are not finite.
+        ValueError: Fewer rows than clusters, a dtype other than float16 and float32, or rows that are not finite.
     """
     _check_rows(rows, num_clusters)
     if restarts < 1 or iterations < 1:

@@ -30,7 +30,7 @@ READ_AHEAD = 1024
 
 
 def label_path(dataset: BaseDataset, index: int, folder: str | Path) -> Path:
-    """File of an image's label map, `FOLDER/CATEGORY/NAME.png`."""
+    """File of an image's label map, ``FOLDER/CATEGORY/NAME.png``."""
     return Path(folder, f"{dataset.get_data_info(index)['relative_path']}.png")
 
 
@@ -64,15 +64,15 @@ def predict_pixel_scores(
     """Category and foreground score of images, on the CPU.
 
     Args:
-        model: a `PixelAttentionSegmentor` with centroids, in eval mode.
-        dataset: gives whole images of a common short side.
-        batches: indices of the images that are loaded together.
-        num_workers: loading processes.
-        use_saliency: the saliency map of each data sample replaces the attention score.
-        description: text of the progress bar.
+        model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
+        dataset: Gives whole images of a common short side.
+        batches: Indices of the images that are loaded together.
+        num_workers: Loading processes.
+        use_saliency: The saliency map of each data sample replaces the attention score.
+        description: Text of the progress bar.
 
     Yields:
-        index and data sample of an image; category (h, w) int64 in 1..N; score float32 in 0..1, (h, w), or (H, W) of
+        Index and data sample of an image; category (h, w) int64 in 1..N; score float32 in 0..1, (h, w), or (H, W) of
         the image with saliency.
     """
     loader = load_batches(dataset, batches, num_workers)
@@ -87,7 +87,7 @@ def predict_pixel_scores(
 
 @dataclass
 class LabelCounts:
-    """How often each label 0..N occurs: `pixels` and `images`, (N+1,) int64; `reused` label maps were there before."""
+    """How often each label 0..N occurs: ``pixels`` and ``images``, (N+1,) int64; ``reused`` label maps were there."""
 
     pixels: np.ndarray
     images: np.ndarray
@@ -127,18 +127,18 @@ def write_pixel_labels(
     gives the labels of an uninterrupted one. A label map that cannot be read is written again.
 
     Args:
-        model: a `PixelAttentionSegmentor` with centroids, in eval mode.
-        dataset: gives whole images of a common short side, with `relative_path` in its data list.
+        model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
+        dataset: Gives whole images of a common short side, with ``relative_path`` in its data list.
         sizes: (M, 2) width and height of each image file.
-        folder: root of the label maps; the caller removes those made with other settings (`remove_labels`).
-        threshold: pixels with a smaller score become 0.
-        batch_size: images a batch and process, at most.
-        num_workers: loading processes of each process.
-        writers: threads that resize, encode and write.
-        use_saliency: the saliency map decides what is foreground.
+        folder: Root of the label maps; the caller removes those made with other settings (``remove_labels``).
+        threshold: Pixels with a smaller score become 0.
+        batch_size: Images a batch and process, at most.
+        num_workers: Loading processes of each process.
+        writers: Threads that resize, encode and write.
+        use_saliency: The saliency map decides what is foreground.
 
     Returns:
-        counts over all images and processes.
+        Counts over all images and processes.
     """
     mine = my_spread_share(batches_of_equal_shape(sizes, batch_size))
     counts = LabelCounts.empty(len(model.decode_head.centroids) + 1)

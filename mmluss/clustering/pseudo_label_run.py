@@ -32,12 +32,12 @@ def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation
     """Find out before hours of work what would stop it.
 
     Args:
-        dataset: training images.
-        settings: how to cluster and label.
-        validation: validation images.
+        dataset: Training images.
+        settings: How to cluster and label.
+        validation: Validation images.
 
     Raises:
-        ValueError: fewer images than clusters; threshold "val" without validation images, or without known categories.
+        ValueError: Fewer images than clusters; threshold "val" without validation images, or without known categories.
     """
     if len(dataset) < settings.num_categories:
         raise ValueError(
@@ -53,21 +53,22 @@ def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation
 class PseudoLabelRun:
     """One run of steps 2.2 to 2.4 into a folder; a run that was interrupted goes on where it stopped.
 
-    The folder gets `centroids.npy` ((N, C) float32), `pixel_labels/CATEGORY/NAME.png`, `pixel_labels/manifest.json`
-    and, in `clustering/`, the embeddings and the record of finished stages, which is not needed afterwards.
+    The folder gets ``centroids.npy`` ((N, C) float32), ``pixel_labels/CATEGORY/NAME.png``,
+    ``pixel_labels/manifest.json`` and, in ``clustering/``, the embeddings and the record of finished stages, which is
+    not needed afterwards.
 
     All processes of a distributed run take part; the weights of the first one count for all.
 
     Args:
-        model: a `PixelAttentionSegmentor`; afterwards it holds centroids and threshold.
-        dataset: training images under the test pipeline (whole images of a common short side).
-        folder: where everything goes, on a file system that all processes share.
-        settings: how.
-        validation: validation images under the test pipeline, with masks; for threshold "val" only.
+        model: A ``PixelAttentionSegmentor``; afterwards it holds centroids and threshold.
+        dataset: Training images under the test pipeline (whole images of a common short side).
+        folder: Where everything goes, on a file system that all processes share.
+        settings: How.
+        validation: Validation images under the test pipeline, with masks; for threshold "val" only.
 
     Raises:
-        ValueError: as for `check_inputs`.
-        FileExistsError: `pixel_labels` holds files that are not of an earlier run.
+        ValueError: As for ``check_inputs``.
+        FileExistsError: ``pixel_labels`` holds files that are not of an earlier run.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class PseudoLabelRun:
         """Do what is not done yet.
 
         Returns:
-            the manifest, as written to `pixel_labels/manifest.json`.
+            The manifest, as written to ``pixel_labels/manifest.json``.
         """
         was_training = self.model.training
         self.model.eval()

@@ -13,10 +13,10 @@ def sample_saliency(sample: SegDataSample) -> Tensor:
     """Saliency map of one image, (H, W) float32 in 0..1, in its original size.
 
     Args:
-        sample: with `saliency` in its metainfo, (H, W) uint8, 255 = salient.
+        sample: With ``saliency`` in its metainfo, (H, W) uint8, 255 = salient.
 
     Raises:
-        ValueError: the sample has no saliency map; the message names its image.
+        ValueError: The sample has no saliency map; the message names its image.
     """
     saliency = sample.metainfo.get("saliency")
     if saliency is None:
@@ -32,10 +32,10 @@ def pipeline_with_saliency(pipeline: Sequence[dict]) -> list[dict]:
     """Test pipeline that also loads and packs saliency maps.
 
     Args:
-        pipeline: transform configs that end in `PackSegInputs`; one that loads saliency maps already stays as it is.
+        pipeline: Transform configs that end in ``PackSegInputs``; one that loads saliency maps already stays as it is.
 
     Raises:
-        ValueError: the pipeline ends in another transform.
+        ValueError: The pipeline ends in another transform.
     """
     types = [transform["type"] for transform in pipeline]
     if "LoadSaliencyMap" in types:

@@ -11,23 +11,23 @@ class PseudoLabelSettings:
 
     Attributes:
         num_categories: N, the number of clusters.
-        threshold: a number in 0..1; "val": the best mIoU on validation images with masks; "otsu": from the scores of
+        threshold: A number in 0..1; "val": the best mIoU on validation images with masks; "otsu": from the scores of
             the training images alone.
-        threshold_step: distance of the thresholds 0..0.80 that "val" tries. The mean attention of a shortly trained
+        threshold_step: Distance of the thresholds 0..0.80 that "val" tries. The mean attention of a shortly trained
             model varies by a few hundredths only and wants finer ones than the published 0.01.
-        crop_size: side in pixels of the center crop that gives an image's embedding, None for the whole image.
+        crop_size: Side in pixels of the center crop that gives an image's embedding, None for the whole image.
         iterations: Lloyd rounds of k-means.
-        restarts: random starts of k-means.
-        seed: seed of k-means.
+        restarts: Random starts of k-means.
+        seed: Seed of k-means.
         dtype: "float16" or "float32", of the embeddings on disk.
-        use_saliency: saliency maps replace the attention.
+        use_saliency: Saliency maps replace the attention.
         otsu_images: "otsu" looks at so many images at most, spread evenly over the data list.
-        batch_size: images a batch and process.
-        num_workers: loading processes of each process.
-        writers: threads of each process that write label maps.
+        batch_size: Images a batch and process.
+        num_workers: Loading processes of each process.
+        writers: Threads of each process that write label maps.
 
     Raises:
-        ValueError: a threshold that is neither of these, or a step that is not within 0..0.80.
+        ValueError: A threshold that is neither of these, or a step that is not within 0..0.80.
     """
 
     num_categories: int

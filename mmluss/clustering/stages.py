@@ -21,8 +21,8 @@ def weights_hash(state: dict[str, Tensor], leave_out: Iterable[str] = ()) -> str
     """SHA-256 of the names and values of a state dict, whatever file or device they are in.
 
     Args:
-        state: tensors by name.
-        leave_out: names that play no part.
+        state: Tensors by name.
+        leave_out: Names that play no part.
     """
     digest = hashlib.sha256()
     for name in sorted(set(state) - set(leave_out)):
@@ -33,7 +33,7 @@ def weights_hash(state: dict[str, Tensor], leave_out: Iterable[str] = ()) -> str
 
 
 def settings_hash(settings: dict[str, Any]) -> str:
-    """SHA-256 of settings that JSON can hold; other values count by their `repr`."""
+    """SHA-256 of settings that JSON can hold; other values count by their ``repr``."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest()
 
 
@@ -66,10 +66,10 @@ class StageRecord:
     All processes must call the methods together; the file is read and written by the first one.
 
     Args:
-        path: the JSON file; it need not exist.
+        path: The JSON file; it need not exist.
 
     Raises:
-        ValueError: the file is not one that this class wrote.
+        ValueError: The file is not one that this class wrote.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -25,10 +25,10 @@ def otsu_threshold(histogram: np.ndarray, bin_edges: np.ndarray) -> float:
         bin_edges: (n + 1,) ascending.
 
     Returns:
-        the edge between the last bin of the lower class and the first of the upper one; the lowest in a tie.
+        The edge between the last bin of the lower class and the first of the upper one; the lowest in a tie.
 
     Raises:
-        ValueError: all counts are in one bin or there are none.
+        ValueError: All counts are in one bin or there are none.
     """
     counts = np.asarray(histogram, np.float64)
     if np.count_nonzero(counts) < 2:
@@ -58,12 +58,12 @@ def score_histogram(
     """Histogram of the foreground scores of images in 0..1, every image with the same weight; shared among processes.
 
     Args:
-        model: a `PixelAttentionSegmentor` with centroids, in eval mode.
-        dataset: gives whole images of a common short side.
-        batches: indices of the images that are loaded together.
-        num_workers: loading processes of each process.
-        use_saliency: take the saliency map of each data sample instead of the attention.
-        bins: number of equal bins.
+        model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
+        dataset: Gives whole images of a common short side.
+        batches: Indices of the images that are loaded together.
+        num_workers: Loading processes of each process.
+        use_saliency: Take the saliency map of each data sample instead of the attention.
+        bins: Number of equal bins.
 
     Returns:
         (bins,) float64 and (bins + 1,) edges.
@@ -90,20 +90,20 @@ def sweep_thresholds(
     """Validation mIoU at each threshold 0, step, 2 * step .. 0.80, each with its own matching; shared among processes.
 
     Args:
-        model: a `PixelAttentionSegmentor` with centroids, in eval mode.
-        dataset: gives whole images of a common short side, with masks in their original size.
-        batches: indices of the images that are loaded together.
-        num_categories: true categories, 0 aside.
-        num_clusters: predicted categories N, 0 aside.
-        num_workers: loading processes of each process.
-        use_saliency: the saliency map of each data sample replaces the attention.
-        step: distance of the thresholds.
+        model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
+        dataset: Gives whole images of a common short side, with masks in their original size.
+        batches: Indices of the images that are loaded together.
+        num_categories: True categories, 0 aside.
+        num_clusters: Predicted categories N, 0 aside.
+        num_workers: Loading processes of each process.
+        use_saliency: The saliency map of each data sample replaces the attention.
+        step: Distance of the thresholds.
 
     Returns:
-        what `ThresholdSweep.compute` gives, with `best_threshold` and `best_miou`.
+        What ``ThresholdSweep.compute`` gives, with ``best_threshold`` and ``best_miou``.
 
     Raises:
-        ValueError: an image has no mask; the message names it.
+        ValueError: An image has no mask; the message names it.
     """
     thresholds = np.round(np.linspace(0, 0.8, round(0.8 / step) + 1), 6)
     sweep = ThresholdSweep(num_categories, thresholds, num_predicted=num_clusters)

@@ -119,10 +119,10 @@ def subset_categories(subset: int) -> tuple[str, ...]:
         subset: 50, 300 or 919.
 
     Returns:
-        `subset` WordNet ids, sorted.
+        ``subset`` WordNet ids, sorted.
 
     Raises:
-        ValueError: for another subset.
+        ValueError: For another subset.
     """
     if subset not in _SUBSET_TABLES:
         raise ValueError(f"ImageNet-S has the subsets {', '.join(map(str, SUBSETS))}, not {subset!r}")
@@ -155,7 +155,7 @@ def palette(num: int) -> list[list[int]]:
         num: Number of colours, at most 2 ** 24.
 
     Returns:
-        `num` times [red, green, blue], each 0..255.
+        ``num`` times [red, green, blue], each 0..255.
     """
     return [
         [sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]

@@ -34,7 +34,7 @@ class ImageNetSDataset(BaseSegDataset):
     - ``max_id``: highest id that its label map may hold, 1000 aside; None where it is unknown,
 
     and mmseg's ``label_map`` (None), ``reduce_zero_label`` (False) and ``seg_fields``. The meta information holds
-    ``classes`` (N + 1 entries: 'other' and the categories), ``palette``, and ``names``: as `classes`, in English
+    ``classes`` (N + 1 entries: 'other' and the categories), ``palette``, and ``names``: as ``classes``, in English
     where known.
 
     Args:
@@ -53,9 +53,9 @@ class ImageNetSDataset(BaseSegDataset):
         kwargs: mmseg's ``BaseSegDataset`` arguments: pipeline, test_mode, lazy_init, indices, ...
 
     Raises:
-        FileNotFoundError: for a missing folder, category folder, label map or saliency map.
-        ValueError: for an unknown subset, split or category folder, a split without images, images beside category
-            folders, two images whose names differ in the suffix only, or `classes` of a wrong length.
+        FileNotFoundError: For a missing folder, category folder, label map or saliency map.
+        ValueError: For an unknown subset, split or category folder, a split without images, images beside category
+            folders, two images whose names differ in the suffix only, or ``classes`` of a wrong length.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class ImageNetSDataset(BaseSegDataset):
         """The split's samples and everything that is wrong with its folders, without raising for the latter.
 
         Raises:
-            FileNotFoundError: where the folder of the split, of its label maps or its saliency maps is missing.
+            FileNotFoundError: Where the folder of the split, of its label maps or its saliency maps is missing.
         """
         return scan_split(
             self.data_prefix["img_path"],
@@ -131,7 +131,7 @@ class ImageNetSDataset(BaseSegDataset):
         """Run the pipeline on a sample.
 
         Raises:
-            ValueError: naming the image, where it cannot be read.
+            ValueError: Naming the image, where it cannot be read.
         """
         try:
             return super().prepare_data(idx)
@@ -177,8 +177,8 @@ def dataset_categories(data_root: str, subset: int | None = None) -> tuple[str, 
         subset: 50, 300 or 919 for a subset of ImageNet-S, None for the folders found.
 
     Raises:
-        FileNotFoundError: where there is no such folder.
-        ValueError: for another subset.
+        FileNotFoundError: Where there is no such folder.
+        ValueError: For another subset.
     """
     if subset is not None:
         return subset_categories(subset)

@@ -28,7 +28,7 @@ def decode_ids(rgb: np.ndarray) -> np.ndarray:
         (H, W) uint16 ids, R + 256 * G.
 
     Raises:
-        ValueError: for another shape or type.
+        ValueError: For another shape or type.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"an RGB-coded label image is (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}")
@@ -45,7 +45,7 @@ def encode_ids(ids: np.ndarray) -> np.ndarray:
         (H, W, 3) uint8, channels (id mod 256, id div 256, 0).
 
     Raises:
-        ValueError: for another shape or type, or an id that does not fit in 16 bits.
+        ValueError: For another shape or type, or an id that does not fit in 16 bits.
     """
     return _channels_from_ids(ids, red=0, green=1, blue=2)
 
@@ -60,7 +60,7 @@ def read_label_map(path: str | Path) -> np.ndarray:
         (H, W) uint16 ids.
 
     Raises:
-        ValueError: naming the file and the reason, where it cannot be read or is not an 8-bit RGB PNG.
+        ValueError: Naming the file and the reason, where it cannot be read or is not an 8-bit RGB PNG.
     """
     try:
         content = Path(path).read_bytes()
@@ -90,7 +90,7 @@ def write_label_map(path: str | Path, ids: np.ndarray) -> None:
         ids: (H, W) integers in 0..65535.
 
     Raises:
-        ValueError: naming the file, for ids of another shape or type, or out of range.
+        ValueError: Naming the file, for ids of another shape or type, or out of range.
     """
     path = Path(path)
     try:

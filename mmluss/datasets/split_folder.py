@@ -51,7 +51,7 @@ def list_folder(folder: str) -> tuple[list[str], list[str]]:
     """Sorted names of the sub-folders and of the images of a folder; what is neither, or hidden, is left out.
 
     Raises:
-        FileNotFoundError: where there is no such folder.
+        FileNotFoundError: Where there is no such folder.
     """
     if not isdir(folder):
         raise FileNotFoundError(f"{folder}: no such folder")
@@ -67,9 +67,9 @@ def list_folder(folder: str) -> tuple[list[str], list[str]]:
 
 
 def folder_categories(data_root: str) -> tuple[str, ...]:
-    """Categories of a data set, the same for all of its splits: the folders of `train` in sorted order.
+    """Categories of a data set, the same for all of its splits: the folders of ``train`` in sorted order.
 
-    Where `train` is absent or has no folders, those of the first of validation, train-semi and test that has some.
+    Where ``train`` is absent or has no folders, those of the first of validation, train-semi and test that has some.
 
     Args:
         data_root: Folder of the splits.
@@ -101,13 +101,13 @@ def scan_split(
         label_root: Folder of label maps ``CATEGORY/NAME.png``, or None for none.
         saliency_root: Folder of saliency maps ``CATEGORY/NAME`` with any image suffix, or None for none.
         all_categories: Whether each category must have its folder (a split without category folders needs none).
-        other_categories: Whether folders beyond `categories` may be there; their images have category 0.
+        other_categories: Whether folders beyond ``categories`` may be there; their images have category 0.
 
     Returns:
         Samples, and problems.
 
     Raises:
-        FileNotFoundError: where `folder`, `label_root` or `saliency_root` is not a folder.
+        FileNotFoundError: Where ``folder``, ``label_root`` or ``saliency_root`` is not a folder.
     """
     for root in (label_root, saliency_root):
         if root is not None and not isdir(root):
@@ -159,7 +159,7 @@ def _repeated_names(folder: str, images: list[str], stems: list[str]) -> Iterabl
 def _partners(
     root: str | None, group: str, stems: list[str], suffixes: frozenset[str], missing: str, problems: list[Problem]
 ) -> list[str | None]:
-    """Paths under `root` of the files that go with images; None, and a problem, for each that is not there."""
+    """Paths under ``root`` of the files that go with images; None, and a problem, for each that is not there."""
     if root is None:
         return [None] * len(stems)
     folder = join(root, group, "")

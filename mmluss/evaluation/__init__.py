@@ -1,4 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Every score and protocol of ImageNet-S."""
+
 from mmluss.evaluation.counts import LabelCounts
 from mmluss.evaluation.luss_metric import LUSSMetric
 from mmluss.evaluation.threshold_sweep import ThresholdSweep

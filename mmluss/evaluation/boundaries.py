@@ -23,7 +23,7 @@ def window_reduce(values: Map, size: int, combine: Callable[[Map, Map], Map]) ->
     Takes about 2 log2(size) operations on the whole map, by doubling windows.
 
     Args:
-        values: (H, W), H and W at least `size`; an array or a tensor.
+        values: (H, W), H and W at least ``size``; an array or a tensor.
         size: Side of the windows.
         combine: Of two maps the combination pixel by pixel; associative, and of a value with itself that value, such as
             a maximum.
@@ -42,10 +42,10 @@ def window_reduce(values: Map, size: int, combine: Callable[[Map, Map], Map]) ->
 
 
 def boundary_bits(maps: tuple[Map, ...], width: int) -> Map:
-    """Boundary pixels of several label maps of one image: those that `width` erosions by a 3x3 square remove.
+    """Boundary pixels of several label maps of one image: those that ``width`` erosions by a 3x3 square remove.
 
-    A pixel is inside its region if the `(2 width + 1)`-square around it lies in the image and holds one label, that is,
-    if every 2x2 block of that square holds one label.
+    A pixel is inside its region if the ``(2 width + 1)``-square around it lies in the image and holds one label, that
+    is, if every 2x2 block of that square holds one label.
 
     Args:
         maps: At most 8 label maps (H, W) of any integer dtype; arrays, or tensors on one device.
@@ -73,12 +73,12 @@ def boundary_bits(maps: tuple[Map, ...], width: int) -> Map:
 
 
 def boundary_mask(labels: Map, width: int) -> Map:
-    """Boundary pixels of one label map, (H, W) bool; as `boundary_bits`."""
+    """Boundary pixels of one label map, (H, W) bool; as ``boundary_bits``."""
     return boundary_bits((labels,), width) == 1
 
 
 def frame_mask(shape: tuple[int, int], width: int) -> np.ndarray:
-    """Pixels less than `width` + 1 steps from the outside of an image.
+    """Pixels less than ``width`` + 1 steps from the outside of an image.
 
     Args:
         shape: Height and width of the image.

@@ -30,11 +30,11 @@ class LabelCounts:
             by images. It changes nothing else.
 
     Attributes:
-        pixels: Number of pixels by predicted id (K + 1), true id (N + 1) and size groups (16, bits into `SIZES`).
+        pixels: Number of pixels by predicted id (K + 1), true id (N + 1) and size groups (16, bits into ``SIZES``).
         boundary_pixels: The same for boundary maps; here index 0 of the first two axes is "no boundary".
         cooccurrence: Number of images by predicted id and true id that occur in it.
         votes: Number of images by predicted id that most pixels have (0 aside) and true id that occurs.
-        ties: Number of images by several such predicted ids and all true ids, `(predicted ids, true ids)`.
+        ties: Number of images by several such predicted ids and all true ids, ``(predicted ids, true ids)``.
         f_measure: Sum of the F-measures of all images, 0..1 each.
         images: Number of images.
         images_with: (N + 1,) number of images by true id that occurs.
@@ -71,8 +71,8 @@ class LabelCounts:
         """Count one image.
 
         Args:
-            predicted: (H, W) integers in `0..num_predicted`; a tensor is counted on its device.
-            true: (H, W) integers in `0..num_categories`, or 1000 = ignored; of the same kind as `predicted`.
+            predicted: (H, W) integers in ``0..num_predicted``; a tensor is counted on its device.
+            true: (H, W) integers in ``0..num_categories``, or 1000 = ignored; of the same kind as ``predicted``.
             name: What to call the image in a message.
 
         Raises:
@@ -140,10 +140,10 @@ class LabelCounts:
 
         Returns:
             Four int64 arrays (n,): class whose predicted boundary a group of pixels lies on and class whose true
-            boundary it lies on (-1 = none), size groups (bits into `SIZES`), number of pixels.
+            boundary it lies on (-1 = none), size groups (bits into ``SIZES``), number of pixels.
 
         Raises:
-            ValueError: If `match` gives one category to several predicted ids that occur.
+            ValueError: If ``match`` gives one category to several predicted ids that occur.
         """
         self._check_one_to_one(match)
         predicted, true, groups, count = self.boundary_pixels.entries()
@@ -158,7 +158,7 @@ class LabelCounts:
             match: (K + 1,) one-to-one, the category of each predicted id or -1.
 
         Raises:
-            ValueError: If `match` gives one category to several predicted ids that occur.
+            ValueError: If ``match`` gives one category to several predicted ids that occur.
         """
         self._check_one_to_one(match)
         predicted, true, count = self.votes.entries()
@@ -218,7 +218,7 @@ def f_measure(shared: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np
         true: Pixels that are foreground in the ground truth, same shape.
 
     Returns:
-        float64 in 0..1, same shape.
+        Float64 in 0..1, same shape.
     """
     weighted = F_BETA_SQUARED * np.asarray(true) + predicted
     return (1 + F_BETA_SQUARED) * np.asarray(shared) / np.maximum(weighted, 1)

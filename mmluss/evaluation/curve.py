@@ -25,7 +25,7 @@ def curve_matchings(
         assign: From shared counts (K, N) to the category of each predicted id, (K + 1,).
 
     Returns:
-        int64 (T, K + 1), category of each predicted id, -1 for none.
+        Int64 (T, K + 1), category of each predicted id, -1 for none.
     """
     num_predicted, num_categories, num_thresholds = shape
     inside = (predicted > 0) & (true > 0)
@@ -59,7 +59,7 @@ def curve_ious(
         num_categories: Number of categories N.
 
     Returns:
-        float64 (T, N + 1) in 0..1, TP / (T + P - TP + 1e-10); 0 for absent classes.
+        Float64 (T, N + 1) in 0..1, TP / (T + P - TP + 1e-10); 0 for absent classes.
     """
     classes = num_categories + 1
     num_thresholds, num_ids = match.shape

@@ -33,7 +33,7 @@ class CountSettings:
     Attributes:
         num_categories: Number of categories N.
         num_predicted: Largest predicted id K.
-        counts: Class of the counts, called with `num_categories`, `num_predicted` and `boundaries`.
+        counts: Class of the counts, called with ``num_categories``, ``num_predicted`` and ``boundaries``.
         boundaries: Whether to score boundaries.
         match: (M + 1,) category of each predicted id, applied before counting; None to count predicted ids.
     """
@@ -53,7 +53,7 @@ class CountSettings:
 
 
 def read_name_list(path: str | os.PathLike) -> list[str]:
-    """Names `CATEGORY/NAME`, without suffix, from a list of files such as the ImageNet-S toolbox has.
+    """Names ``CATEGORY/NAME``, without suffix, from a list of files such as the ImageNet-S toolbox has.
 
     Args:
         path: Text file, one image a line; of several names in a line the last one counts.
@@ -72,7 +72,7 @@ def read_name_list(path: str | os.PathLike) -> list[str]:
 
 
 def label_names(folder: str | os.PathLike) -> list[str]:
-    """Names `CATEGORY/NAME` or `NAME`, without suffix and sorted, of all PNGs below a folder.
+    """Names ``CATEGORY/NAME`` or ``NAME``, without suffix and sorted, of all PNGs below a folder.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -95,7 +95,7 @@ def names_to_score(
     Args:
         predictions: Folder of predictions.
         truths: Folder of label maps.
-        names: Names `CATEGORY/NAME` of the images to score; None for all with a label map.
+        names: Names ``CATEGORY/NAME`` of the images to score; None for all with a label map.
         allow_missing: Whether to leave out images without prediction.
 
     Raises:
@@ -130,8 +130,8 @@ def count_folder(
     """Count all images of a folder.
 
     Args:
-        predictions: Folder of predictions `NAME.png`.
-        truths: Folder of label maps `NAME.png`.
+        predictions: Folder of predictions ``NAME.png``.
+        truths: Folder of label maps ``NAME.png``.
         names: Names of the images.
         settings: How to count.
         processes: Number of processes.

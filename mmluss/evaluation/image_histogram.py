@@ -37,7 +37,7 @@ def check_label_maps(predicted: np.ndarray | torch.Tensor, true: np.ndarray | to
         name: What to call the image in a message.
 
     Raises:
-        ValueError: If they differ in size, are empty or do not hold integers; the message begins with `name`.
+        ValueError: If they differ in size, are empty or do not hold integers; the message begins with ``name``.
     """
     if predicted.ndim != 2 or tuple(predicted.shape) != tuple(true.shape) or 0 in predicted.shape:
         raise ValueError(
@@ -53,14 +53,14 @@ def check_ids(predicted: np.ndarray, true: np.ndarray, num_predicted: int, num_c
     """Check the ids that occur in two label maps.
 
     Args:
-        predicted: (P,) predicted ids, ascending; expected in `0..num_predicted`.
-        true: (G,) true ids, ascending; expected in `0..num_categories`, or 1000 = ignored.
+        predicted: (P,) predicted ids, ascending; expected in ``0..num_predicted``.
+        true: (G,) true ids, ascending; expected in ``0..num_categories``, or 1000 = ignored.
         num_predicted: Largest predicted id K.
         num_categories: Number of categories N.
         name: What to call the image in a message.
 
     Raises:
-        ValueError: If an id is out of range; the message begins with `name`.
+        ValueError: If an id is out of range; the message begins with ``name``.
     """
     for what, ids, largest, also in (
         ("prediction", predicted, num_predicted, ""),
@@ -79,12 +79,12 @@ def image_histogram(
 
     Args:
         predicted: (H, W) integers; a tensor is counted on its device.
-        true: (H, W) integers, of the same kind as `predicted`.
+        true: (H, W) integers, of the same kind as ``predicted``.
         boundaries: Whether to tell pixels on boundaries (3 % of the image diagonal wide) from others.
         name: What to call the image in a message.
 
     Raises:
-        ValueError: If the two are not label maps of one size; the message begins with `name`.
+        ValueError: If the two are not label maps of one size; the message begins with ``name``.
     """
     check_label_maps(predicted, true, name)
     width = boundary_width(*predicted.shape)
@@ -129,7 +129,7 @@ def number_ids(labels: np.ndarray | torch.Tensor) -> tuple[np.ndarray | torch.Te
         labels: Integers of any shape; an array or a tensor on any device.
 
     Returns:
-        The ids that occur, (n,) int64 ascending, and indices into them, int64 in the shape of `labels`.
+        The ids that occur, (n,) int64 ascending, and indices into them, int64 in the shape of ``labels``.
     """
     low, high = int(labels.min()), int(labels.max())
     if isinstance(labels, torch.Tensor):

@@ -25,27 +25,28 @@ from mmluss.utils.atomic_files import write_json
 class LUSSMetric(BaseMetric):
     """Scores of large-scale unsupervised semantic segmentation, from one pass over the data set.
 
-    Reads `pred_sem_seg` and `gt_sem_seg` of each data sample; with `thresholds` instead of `pred_sem_seg` the fields
-    `pred_category` (predicted ids before thresholding) and `foreground_score`. Ids are 0 = other, 1..N, and in the
-    ground truth 1000 = ignored; the data set has N + 1 `classes`. Predictions on a GPU are counted there.
+    Reads ``pred_sem_seg`` and ``gt_sem_seg`` of each data sample; with ``thresholds`` instead of ``pred_sem_seg`` the
+    fields ``pred_category`` (predicted ids before thresholding) and ``foreground_score``. Ids are 0 = other, 1..N, and
+    in the ground truth 1000 = ignored; the data set has N + 1 ``classes``. Predictions on a GPU are counted there.
 
-    The result holds, in percent, `mIoU`, `Acc`, `FMeasure`, `S`, `MS`, `ML`, `L` and with boundaries `mBIoU`, `BS`,
-    `BMS`, `BML`, `BL`; with thresholds also the chosen `threshold`: the first one of the largest mIoU.
+    The result holds, in percent, ``mIoU``, ``Acc``, ``FMeasure``, ``S``, ``MS``, ``ML``, ``L`` and with boundaries
+    ``mBIoU``, ``BS``, ``BMS``, ``BML``, ``BL``; with thresholds also the chosen ``threshold``: the first one of the
+    largest mIoU.
 
     Args:
         matching: Which category a predicted id stands for. 'image': one-to-one with the most shared images (the
             benchmark's); 'pixel': one-to-one with the most shared pixels; 'majority': many-to-one, by shared pixels;
-            'identity': ids are categories; or the path of a `match.json`. Ids that stand for no category are
+            'identity': ids are categories; or the path of a ``match.json``. Ids that stand for no category are
             foreground that is never right.
         match_file: Where to save the matching, or None.
         scores_file: Where to save all figures, settings, versions and counts of the data set as JSON, or None.
-        output_dir: Folder for the predictions as RGB-coded PNGs `CATEGORY/NAME.png` (predicted ids, not matched), or
+        output_dir: Folder for the predictions as RGB-coded PNGs ``CATEGORY/NAME.png`` (predicted ids, not matched), or
             None.
-        format_only: Write the predictions to `output_dir` and score nothing; ground truth is not needed then.
+        format_only: Write the predictions to ``output_dir`` and score nothing; ground truth is not needed then.
         thresholds: Foreground thresholds to choose from, strictly ascending, or None.
         boundaries: Whether to score boundaries.
         num_predicted: Largest predicted id K; N by default. Another number asks for 'image', 'pixel', 'majority' or a
-            `match.json`.
+            ``match.json``.
         count_ignored_area: Whether a prediction on ignored pixels makes an id present in an image for the matching,
             as in the benchmark's inference script; its evaluation does not count them.
         collect_device: 'cpu' or 'gpu', as for every metric.

@@ -19,13 +19,13 @@ def image_cooccurrence(
     """Number of images in which a predicted id and a true category both occur.
 
     Args:
-        predicted: For every image the distinct predicted ids, integers; ids outside `1..num_predicted` take no part.
-        true: For every image the distinct true ids, integers; ids outside `1..num_categories` (0, 1000) take no part.
+        predicted: For every image the distinct predicted ids, integers; ids outside ``1..num_predicted`` take no part.
+        true: For every image the distinct true ids, integers; ids outside ``1..num_categories`` (0, 1000) take no part.
         num_predicted: Number of predicted ids K, 0 aside.
         num_categories: Number of categories N, 0 aside.
 
     Returns:
-        int64 (K, N); entry `[i - 1, j - 1]` belongs to predicted id i and category j.
+        Int64 (K, N); entry ``[i - 1, j - 1]`` belongs to predicted id i and category j.
 
     Raises:
         ValueError: If the two sequences differ in length.
@@ -53,7 +53,7 @@ def assign_one_to_one(counts: np.ndarray) -> np.ndarray:
         counts: (K, N) non-negative; images or pixels that predicted id i + 1 and category j + 1 share.
 
     Returns:
-        int64 (K + 1,), the category of each predicted id: 0 for 0, and `UNMATCHED` for the K - N predicted ids that
+        Int64 (K + 1,), the category of each predicted id: 0 for 0, and ``UNMATCHED`` for the K - N predicted ids that
         are left over where K > N. Predicted ids that share nothing with any free category get an arbitrary free one.
     """
     match = np.full(counts.shape[0] + 1, UNMATCHED, np.int64)
@@ -77,7 +77,7 @@ def assign_majority(counts: np.ndarray) -> np.ndarray:
         counts: (K, N) non-negative; images or pixels that predicted id i + 1 and category j + 1 share.
 
     Returns:
-        int64 (K + 1,), the category of each predicted id: 0 for 0, and `UNMATCHED` for ids that share nothing.
+        Int64 (K + 1,), the category of each predicted id: 0 for 0, and ``UNMATCHED`` for ids that share nothing.
     """
     match = np.full(counts.shape[0] + 1, UNMATCHED, np.int64)
     match[0] = 0
@@ -87,7 +87,7 @@ def assign_majority(counts: np.ndarray) -> np.ndarray:
 
 
 def match_to_json(match: np.ndarray) -> str:
-    """The text of `match.json`: predicted id (ascending) to category, then "0": 0; unmatched ids are left out.
+    """The text of ``match.json``: predicted id (ascending) to category, then "0": 0; unmatched ids are left out.
 
     Args:
         match: (K + 1,) as the assignments return it.
@@ -111,19 +111,19 @@ def write_match(path: str | os.PathLike, match: np.ndarray) -> None:
 
 
 def read_match(path: str | os.PathLike, num_categories: int) -> np.ndarray:
-    """Read a matching from a JSON file, `{"0": 0, "predicted id": category, ...}`.
+    """Read a matching from a JSON file, ``{"0": 0, "predicted id": category, ...}``.
 
     Args:
         path: The file to read.
         num_categories: Number of categories N, 0 aside.
 
     Returns:
-        int64 (K + 1,), K the largest predicted id in the file; predicted ids without an entry are `UNMATCHED`, and 0
+        Int64 (K + 1,), K the largest predicted id in the file; predicted ids without an entry are ``UNMATCHED``, and 0
         without an entry goes to 0.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a JSON object of integers, or a category is not in `0..num_categories`.
+        ValueError: If it is not a JSON object of integers, or a category is not in ``0..num_categories``.
     """
     try:
         pairs = {int(key): value for key, value in json.loads(Path(path).read_text()).items()}
@@ -146,12 +146,12 @@ def relabeling(match: np.ndarray, num_predicted: int, num_categories: int) -> np
     """Look-up table that applies a matching to a label map and keeps unmatched ids apart from every category.
 
     Args:
-        match: (M + 1,) as `read_match` returns it; predicted ids above M count as unmatched.
+        match: (M + 1,) as ``read_match`` returns it; predicted ids above M count as unmatched.
         num_predicted: Largest predicted id K that the table takes.
         num_categories: Number of categories N.
 
     Returns:
-        int64 (K + 1,): the category of a predicted id; N + i for an unmatched id i, so that it stays a region of its
+        Int64 (K + 1,): the category of a predicted id; N + i for an unmatched id i, so that it stays a region of its
         own which is foreground and no category.
     """
     table = np.arange(num_predicted + 1) + num_categories

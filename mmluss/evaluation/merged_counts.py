@@ -21,14 +21,15 @@ INSIDE, OUTSIDE = 0, 1
 
 
 class MergedCounts(LabelCounts):
-    """`LabelCounts` that stay exact under a many-to-one matching.
+    """``LabelCounts`` that stay exact under a many-to-one matching.
 
     Memory grows with the number of images, by 16 bytes for each id that occurs in one, and with the number of distinct
     sets of predicted ids that meet within a boundary's width. Tensors are counted in host memory.
 
     Attributes:
-        neighbours: Number of pixels by the set of predicted ids around it (an index into `sets`, or `INSIDE` for one
-            id only, or `OUTSIDE` for the frame of the image), own predicted id, true boundary id + 1, size groups.
+        neighbours: Number of pixels by the set of predicted ids around it (an index into ``sets``, or ``INSIDE`` for
+            one id only, or ``OUTSIDE`` for the frame of the image), own predicted id, true boundary id + 1, size
+            groups.
         sets: Sets of predicted ids, ascending tuples, and their indices.
         areas: Number of pixels by image and predicted id, 0 aside.
         present: 1 by image and true id that occurs, 0 aside.
@@ -51,7 +52,7 @@ class MergedCounts(LabelCounts):
     def update(
         self, predicted: np.ndarray | torch.Tensor, true: np.ndarray | torch.Tensor, name: str = "image"
     ) -> None:
-        """Count one image; as in `LabelCounts`."""
+        """Count one image; as in ``LabelCounts``."""
         if isinstance(predicted, torch.Tensor):
             predicted, true = predicted.cpu().numpy(), true.cpu().numpy()
         super().update(predicted, true, name)
@@ -70,7 +71,7 @@ class MergedCounts(LabelCounts):
         self.present.add((np.full(len(true), image), true), np.ones(len(true), np.int64))
 
     def merge(self, other: "MergedCounts") -> None:
-        """Add the counts of other images; as in `LabelCounts`."""
+        """Add the counts of other images; as in ``LabelCounts``."""
         images = self.images
         super().merge(other)
         for mine, theirs in ((self.areas, other.areas), (self.present, other.present)):
@@ -81,7 +82,7 @@ class MergedCounts(LabelCounts):
         self.neighbours.add((renumbered[which], *axes), count)
 
     def boundary_entries(self, match: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Boundary pixels after matching; as in `LabelCounts`, for any matching."""
+        """Boundary pixels after matching; as in ``LabelCounts``, for any matching."""
         region = relabeling(match, self.num_predicted, self.num_categories)
         several = np.array([len(set(region[list(ids)])) > 1 for ids in self.sets])
         several[[INSIDE, OUTSIDE]] = False, True

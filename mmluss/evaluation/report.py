@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Scores for people (a table) and for programs (`scores.json`)."""
+"""Scores for people (a table) and for programs (``scores.json``)."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def class_table(names: Sequence[str], classes: dict[str, np.ndarray], match: np.
 
     Args:
         names: (N + 1,) class names, 0 = other first.
-        classes: By class, each (N + 1,), as `compute_scores` returns it.
+        classes: By class, each (N + 1,), as ``compute_scores`` returns it.
         match: (K + 1,) category of each predicted id, -1 for none.
     """
     table = PrettyTable()
@@ -56,10 +56,11 @@ def score_report(
         classes: By class, each (N + 1,).
         names: (N + 1,) class names.
         match: (K + 1,) category of each predicted id, -1 for none.
-        sweep: What `ThresholdSweep.compute` returned, if there was one.
+        sweep: What ``ThresholdSweep.compute`` returned, if there was one.
 
     Returns:
-        dict with `scores`, `classes`, `match`, `sweep` (if any), `data` (counts of the data set) and `versions`.
+        Dict with ``scores``, ``classes``, ``match``, ``sweep`` (if any), ``data`` (counts of the data set) and
+        ``versions``.
     """
     report = {
         "scores": scores,

@@ -19,10 +19,10 @@ def find_matching(counts: LabelCounts, matching: str) -> np.ndarray:
             shared pixels; 'majority': many-to-one, the category with the most shared pixels; 'identity'.
 
     Returns:
-        int64 (K + 1,), -1 for predicted ids that stand for no category; 0 stands for 0.
+        Int64 (K + 1,), -1 for predicted ids that stand for no category; 0 stands for 0.
 
     Raises:
-        ValueError: If `matching` is none of these.
+        ValueError: If ``matching`` is none of these.
     """
     if matching == "image":
         return assign_one_to_one(counts.shared_images())
@@ -65,9 +65,9 @@ def compute_scores(counts: LabelCounts, match: np.ndarray) -> tuple[dict[str, fl
         match: (K + 1,) category of each predicted id, -1 for none.
 
     Returns:
-        The scores: `mIoU`, `Acc`, `FMeasure`, the mIoU by object size `S`, `MS`, `ML`, `L`, and, if boundaries were
-        counted, `mBIoU`, `BS`, `BMS`, `BML`, `BL`; NaN for a size that does not occur. Then by class, each (N + 1,):
-        `IoU`, `BIoU` (if counted), `pixels`, `images`.
+        The scores: ``mIoU``, ``Acc``, ``FMeasure``, the mIoU by object size ``S``, ``MS``, ``ML``, ``L``, and, if
+        boundaries were counted, ``mBIoU``, ``BS``, ``BMS``, ``BML``, ``BL``; NaN for a size that does not occur. Then
+        by class, each (N + 1,): ``IoU``, ``BIoU`` (if counted), ``pixels``, ``images``.
 
     Raises:
         ValueError: If nothing was counted.

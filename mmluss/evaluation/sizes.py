@@ -15,7 +15,7 @@ def size_split(pixels: np.ndarray, total: int) -> np.ndarray:
         total: Number of pixels of the image that are not ignored.
 
     Returns:
-        (n,) int64, an index into `SIZES`: a share of at most 5, 25, 50 percent, or above.
+        (n,) int64, an index into ``SIZES``: a share of at most 5, 25, 50 percent, or above.
     """
     # The benchmark divides in single precision, which decides shares that are a hair above a limit.
     shares = np.ceil(np.float32(100) * np.asarray(pixels, np.float32) / np.float32(total))
@@ -33,7 +33,7 @@ def size_bits(pixels: np.ndarray, ids: np.ndarray, total: int) -> np.ndarray:
         total: Number of pixels of the image that are not ignored.
 
     Returns:
-        (n,) int64, bit s set if the pixels count for group `SIZES[s]`.
+        (n,) int64, bit s set if the pixels count for group ``SIZES[s]``.
     """
     bits = np.where((ids > 0) & (pixels > 0), 1 << size_split(pixels, max(total, 1)), 0)
     return np.where(ids == 0, np.bitwise_or.reduce(bits, initial=0), bits)

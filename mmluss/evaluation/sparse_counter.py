@@ -53,8 +53,7 @@ class SparseCounter:
         return self._keys.nbytes + self._counts.nbytes
 
     def entries(self) -> tuple[np.ndarray, ...]:
-        """The places with a count other than zero in ascending order, and the counts: one (n,) int64 array an axis,
-        then one for the counts."""
+        """Places with a count other than zero, ascending, and the counts: one (n,) int64 array an axis, one of counts."""
         self._sum_up()
         axes = []
         keys = self._keys

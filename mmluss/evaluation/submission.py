@@ -39,7 +39,7 @@ class Method:
     description: str
 
     def text(self) -> str:
-        """Content of `method.txt`: six lines, no line break at the end.
+        """Content of ``method.txt``: six lines, no line break at the end.
 
         Raises:
             ValueError: If a field is empty or holds a line break.
@@ -59,7 +59,7 @@ class Method:
 
 
 def read_method(path: str | os.PathLike) -> Method:
-    """Read a `method.txt`.
+    """Read a ``method.txt``.
 
     Raises:
         ValueError: If it has not the six lines, in order.
@@ -73,7 +73,7 @@ def read_method(path: str | os.PathLike) -> Method:
 
 
 def image_sizes(folder: str | os.PathLike) -> dict[str, tuple[int, int]]:
-    """Height and width of every image below a folder by its name `CATEGORY/NAME`, without suffix.
+    """Height and width of every image below a folder by its name ``CATEGORY/NAME``, without suffix.
 
     Raises:
         FileNotFoundError: If there is no such folder or it has no images.
@@ -99,8 +99,8 @@ def check_predictions(
     """Check every prediction of a submission.
 
     Args:
-        folder: Folder of predictions `CATEGORY/NAME.png`.
-        names: Names `CATEGORY/NAME` of all test images.
+        folder: Folder of predictions ``CATEGORY/NAME.png``.
+        names: Names ``CATEGORY/NAME`` of all test images.
         num_categories: Number of categories N: the largest id allowed.
         match: (K + 1,) category of each predicted id; None if ids are categories. Ids without category are refused.
         sizes: Height and width of the images by name, where they are known.
@@ -153,8 +153,8 @@ def write_submission(
 
     Args:
         path: The zip file to write.
-        folder: Folder of predictions `CATEGORY/NAME.png`, checked.
-        names: Names `CATEGORY/NAME` of all test images.
+        folder: Folder of predictions ``CATEGORY/NAME.png``, checked.
+        names: Names ``CATEGORY/NAME`` of all test images.
         method: Description of the method.
         match: (K + 1,) category of each predicted id for the unsupervised protocol; None if ids are categories.
     """

@@ -29,9 +29,9 @@ class ThresholdHistogram:
         own: (P, G, 2, T + 1) int64, the same, told apart by whether the pixel lies on a true boundary; None where
             boundaries were not asked for.
         smallest: Same, by the number of thresholds at which all pixels around have this predicted id. In between (from
-            `smallest` to `own`) the pixel lies on a boundary of its predicted id.
-        largest: Same, by the number of thresholds at which any pixel around has a predicted id. In between (from `own`
-            to `largest`) the pixel lies on a boundary of id 0.
+            ``smallest`` to ``own``) the pixel lies on a boundary of its predicted id.
+        largest: Same, by the number of thresholds at which any pixel around has a predicted id. In between (from
+            ``own`` to ``largest``) the pixel lies on a boundary of id 0.
     """
 
     predicted: np.ndarray
@@ -61,7 +61,7 @@ def threshold_histogram(
         name: What to call the image in a message.
 
     Raises:
-        ValueError: If the three are not maps of one size or a score is not a number; the message begins with `name`.
+        ValueError: If the three are not maps of one size or a score is not a number; the message begins with ``name``.
     """
     check_label_maps(category, true, name)
     if tuple(score.shape) != tuple(category.shape):
@@ -156,7 +156,7 @@ def _count_tensors(
 
 
 def _fill_neighbourhood(passed: Map, several: Map, width: int, smallest: Map, largest: Map) -> None:
-    """Smallest (0 where `several` ids meet) and largest number of thresholds passed around the inner pixels."""
+    """Smallest (0 where ``several`` ids meet) and largest number of thresholds passed around the inner pixels."""
     height, length = passed.shape
     if min(height, length) <= 2 * width:
         return

@@ -29,7 +29,7 @@ class ThresholdSweep:
         num_categories: Number of true categories N, 0 aside; below 1000.
         thresholds: (T,) strictly ascending in single precision; 0.00, 0.01 .. 0.80 by default.
         num_predicted: Largest predicted id K; N by default.
-        all_scores: Whether `at` is wanted: boundaries, votes and F-measure are then counted at every threshold.
+        all_scores: Whether ``at`` is wanted: boundaries, votes and F-measure are then counted at every threshold.
         boundaries: Whether boundaries are among all scores.
         count_ignored_area: Whether a prediction on ignored pixels makes an id present in an image.
 
@@ -78,8 +78,8 @@ class ThresholdSweep:
         """Count one image.
 
         Args:
-            category: (H, W) integers in `0..num_predicted`, before thresholding; a tensor is counted on its device.
-            ground_truth: (H, W) integers in `0..num_categories`, or 1000 = ignored; of the same kind.
+            category: (H, W) integers in ``0..num_predicted``, before thresholding; a tensor is counted on its device.
+            ground_truth: (H, W) integers in ``0..num_categories``, or 1000 = ignored; of the same kind.
             score: (H, W) float foreground score, of the same kind.
             name: What to call the image in a message.
 
@@ -135,17 +135,18 @@ class ThresholdSweep:
         self.f_measure += other.f_measure
 
     def compute(self, matching: str = "image") -> dict:
-        """mIoU and matching at every threshold.
+        """MIoU and matching at every threshold.
 
         Args:
-            matching: As for `mmluss.evaluation.scores.find_matching`, for each threshold anew.
+            matching: As for ``mmluss.evaluation.scores.find_matching``, for each threshold anew.
 
         Returns:
-            dict with `thresholds` (T,) float64, `miou` (T,) float64 in percent, `matching` (T, K + 1) int64 (category
-            of each predicted id, -1 for none), `best_index`, `best_threshold` and `best_miou`: the first maximum.
+            Dict with ``thresholds`` (T,) float64, ``miou`` (T,) float64 in percent, ``matching`` (T, K + 1) int64
+            (category of each predicted id, -1 for none), ``best_index``, ``best_threshold`` and ``best_miou``: the
+            first maximum.
 
         Raises:
-            ValueError: If nothing was counted or `matching` is unknown.
+            ValueError: If nothing was counted or ``matching`` is unknown.
         """
         if self.images == 0:
             raise ValueError("no image has been counted: there is nothing to score")
@@ -169,7 +170,7 @@ class ThresholdSweep:
             index: Which threshold.
 
         Raises:
-            ValueError: If the sweep was not made with `all_scores`.
+            ValueError: If the sweep was not made with ``all_scores``.
         """
         if not self.all_scores:
             raise ValueError("this sweep counts mIoU only; make it with all_scores=True")

@@ -21,7 +21,7 @@ def merged_kernel(weight: Tensor, rates: Sequence[Sequence[int]], shares: Tensor
 
     Args:
         weight: Small kernel ``(C_out, C_in, h, w)`` with odd sides.
-        rates: n dilations (vertical, horizontal).
+        rates: N dilations (vertical, horizontal).
         shares: ``(n,)``, weight of each dilation.
 
     Returns:

@@ -12,19 +12,19 @@ MAX_SIMILARITIES = 2**24
 def pixel_categories(features: Tensor, centroids: Tensor, max_similarities: int = MAX_SIMILARITIES) -> Tensor:
     """Category of each position: one plus the centroid of the largest cosine, the first one in a tie.
 
-    Memory beside the input and the output: at most `max_similarities` similarities and the features they come from, in
-    float32 (but never less than one position of each image).
+    Memory beside the input and the output: at most ``max_similarities`` similarities and the features they come from,
+    in float32 (but never less than one position of each image).
 
     Args:
         features: (B, C, h, w), any floating dtype; the length of a feature vector plays no part.
         centroids: (N, C), any floating dtype; normalized here.
-        max_similarities: similarities (B x N x positions) computed at once.
+        max_similarities: Similarities (B x N x positions) computed at once.
 
     Returns:
         (B, h, w) int64 in 1..N.
 
     Raises:
-        ValueError: the channels of features and centroids differ, or there is no centroid.
+        ValueError: The channels of features and centroids differ, or there is no centroid.
     """
     if centroids.ndim != 2 or features.ndim != 4 or centroids.shape[1] != features.shape[1] or not len(centroids):
         raise ValueError(
@@ -51,10 +51,10 @@ def resize_pixel_labels(
         score: (h', w') foreground score at feature resolution, or at image size already (a saliency map), which leaves
             it as it is.
         size: (H, W) of the image, pixels.
-        threshold: foreground threshold, compared with the score in float32; None keeps the category of every pixel.
+        threshold: Foreground threshold, compared with the score in float32; None keeps the category of every pixel.
 
     Returns:
-        label (H, W) int64 and score (H, W) float32.
+        Label (H, W) int64 and score (H, W) float32.
     """
     size = (int(size[0]), int(size[1]))
     label = F.interpolate(category[None, None].float(), size=size, mode="nearest")[0, 0].long()

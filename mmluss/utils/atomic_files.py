@@ -14,7 +14,7 @@ import numpy as np
 
 @contextmanager
 def replace_file(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` once it is complete; after an error `path` is as it was.
+    """Open a file that takes the place of ``path`` once it is complete; after an error ``path`` is as it was.
 
     Args:
         path: The file to write; its folder is made if need be.

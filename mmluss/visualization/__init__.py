@@ -1,1 +1,2 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Pictures of what models say."""

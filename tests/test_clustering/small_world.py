@@ -31,7 +31,7 @@ TEST_PIPELINE = [
 
 
 def write_split(root: Path, split: str, images: int, seed: int, masks: bool = False) -> None:
-    """`images` noisy PNG photos a category, each category with a tint of its own, and masks if wanted."""
+    """``images`` noisy PNG photos a category, each category with a tint of its own, and masks if wanted."""
     rng = np.random.default_rng(seed)
     for number, category in enumerate(CATEGORIES):
         folder = root / split / category

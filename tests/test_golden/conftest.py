@@ -22,7 +22,7 @@ GOLDEN_ROOT = Path(os.environ.get("MMLUSS_GOLDEN", Path(__file__).resolve().pare
 
 @dataclass(frozen=True)
 class GoldenCase:
-    """One entry of `cases.json` with its arrays."""
+    """One entry of ``cases.json`` with its arrays."""
 
     name: str
     kind: str
@@ -57,7 +57,7 @@ def golden_cases(*kinds: str) -> list[GoldenCase]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give every test with a `golden_kind` marker one run for each case of these kinds."""
+    """Give every test with a ``golden_kind`` marker one run for each case of these kinds."""
     marker = metafunc.definition.get_closest_marker("golden_kind")
     if marker is None:
         return
@@ -75,7 +75,7 @@ class OfficialWeights:
     @staticmethod
     @lru_cache(maxsize=2048)
     def fill(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
-        """Value of one entry, from its published name without `module.`."""
+        """Value of one entry, from its published name without ``module.``."""
         generator = np.random.default_rng(zlib.crc32(name.encode()) + seed)
         leaf = name.rsplit(".", 1)[-1]
         if leaf == "num_batches_tracked":
@@ -122,7 +122,7 @@ def image_batch():
 
 @pytest.fixture(scope="session")
 def resnet_config():
-    """`r18`, `resnet50`, `r50_d16` ... as a config of mmseg's ResNet."""
+    """``r18``, ``resnet50``, ``r50_d16`` ... as a config of mmseg's ResNet."""
 
     def config(arch: str) -> dict:
         depth, stride_16 = re.fullmatch(r"r(?:esnet)?(\d+)(_d16)?", arch).groups()

@@ -21,7 +21,7 @@ KINDS = {
 
 
 def read_table(table: bytes) -> dict[str, torch.Tensor]:
-    """A published state dict without its values: one line `name TAB sizes TAB dtype` an entry."""
+    """A published state dict without its values: one line ``name TAB sizes TAB dtype`` an entry."""
     entries = (line.split("\t") for line in table.decode().splitlines())
     return {
         name: torch.empty([int(size) for size in sizes.split(",") if size], dtype=getattr(torch, dtype), device="meta")

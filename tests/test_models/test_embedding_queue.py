@@ -9,7 +9,7 @@ from mmluss.models import EmbeddingQueue
 
 
 def batch(value: float, size: int = 2, dim: int = 3) -> list[torch.Tensor]:
-    """Embeddings of two crops: `value` for crop 0, `-value` for crop 1."""
+    """Embeddings of two crops: ``value`` for crop 0, ``-value`` for crop 1."""
     return [torch.full((size, dim), value), torch.full((size, dim), -value)]
 
 

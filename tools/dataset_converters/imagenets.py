@@ -1,9 +1,10 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Prepare ImageNet-S-50, -300 and -919 from a copy of ImageNet-1k (ILSVRC 2012).
 
-Needs `train/WNID/*.JPEG` and `val/` (flat or one folder a category) of ImageNet-1k, the ImageNet-S toolbox's checkout
-(its lists say which images make up the splits) and, for the masks, the annotation archives of its releases. Images are
-linked, or copied with --copy. Run it again after an interruption or with the archives: what is there already stays.
+Needs ``train/WNID/*.JPEG`` and ``val/`` (flat or one folder a category) of ImageNet-1k, the ImageNet-S toolbox's
+checkout (its lists say which images make up the splits) and, for the masks, the annotation archives of its releases.
+Images are linked, or copied with --copy. Run it again after an interruption or with the archives: what is there already
+stays.
 """
 
 import argparse
@@ -60,7 +61,7 @@ def find_lists(folder: Path) -> Path:
     """The folder of the lists, in a checkout or the folder itself.
 
     Raises:
-        FileNotFoundError: where there are no lists.
+        FileNotFoundError: Where there are no lists.
     """
     name = f"ImageNetS_categories_im{SUBSETS[0]}.txt"
     if (folder / name).is_file():
@@ -75,7 +76,7 @@ def check_categories(lists: Path, subset: int) -> None:
     """Compare the categories of a list with those of the package, which say the ids.
 
     Raises:
-        ValueError: where they differ or the list is missing.
+        ValueError: Where they differ or the list is missing.
     """
     path = lists / f"ImageNetS_categories_im{subset}.txt"
     if not path.is_file() or set(path.read_text().split()) != set(subset_categories(subset)):
@@ -86,8 +87,8 @@ def read_list(lists: Path, name: str) -> list[tuple[str, str]]:
     """The two columns of a list.
 
     Raises:
-        FileNotFoundError: where the list is missing.
-        ValueError: naming a line that does not hold two paths CATEGORY/NAME.
+        FileNotFoundError: Where the list is missing.
+        ValueError: Naming a line that does not hold two paths CATEGORY/NAME.
     """
     path = lists / name
     if not path.is_file():
@@ -105,7 +106,7 @@ def list_split(imagenet: Path, lists: Path, subset: int, split: str) -> dict[str
     """Images of train-semi, validation or test: ``CATEGORY/NAME.JPEG`` -> file of ImageNet-1k.
 
     Raises:
-        FileNotFoundError: naming images that the copy of ImageNet-1k does not hold.
+        FileNotFoundError: Naming images that the copy of ImageNet-1k does not hold.
     """
     if split == "train-semi":
         # Also in a merged category an image keeps its name, which starts with its category in ImageNet-1k.
@@ -173,10 +174,11 @@ def fill(sources: list[Path], target: Path, copy: bool) -> None:
 def place(source: Path, target: Path, copy: bool) -> None:
     """Link or copy a file, or link a folder, whole or not at all.
 
-    What is there stays: a link to the source, a file (with `copy`, if it has the source's size). Other links give way.
+    What is there stays: a link to the source, a file (with ``copy``, if it has the source's size). Other links give
+    way.
 
     Raises:
-        FileExistsError: where the target's folder is a link, as writing there would change what it points to.
+        FileExistsError: Where the target's folder is a link, as writing there would change what it points to.
     """
     absolute = str(source.absolute())
     if target.is_symlink():
@@ -193,7 +195,7 @@ def extract_masks(archive: Path, lists: Path, root: Path, subset: int) -> None:
     """Write the masks of train-semi and validation from an annotation archive.
 
     Raises:
-        FileNotFoundError: where there is no such archive, or it lacks masks of the lists.
+        FileNotFoundError: Where there is no such archive, or it lacks masks of the lists.
     """
     if not archive.is_file():
         raise FileNotFoundError(f"{archive}: no such annotation archive")
@@ -259,7 +261,7 @@ def require_folder(path: Path) -> Path:
     """The path, if it is a folder.
 
     Raises:
-        FileNotFoundError: where it is not.
+        FileNotFoundError: Where it is not.
     """
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no such folder; is this a complete copy of ImageNet-1k?")

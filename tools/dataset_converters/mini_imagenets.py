@@ -84,7 +84,7 @@ def draw(scene: Scene, settings: Settings, root: Path) -> None:
 
 
 def write_dataset(root: Path, settings: Settings, workers: int) -> int:
-    """Write all scenes into `root`; returns their number."""
+    """Write all scenes into ``root``; returns their number."""
     counts = {"train": settings.train, "validation": settings.validation}
     scenes = [
         Scene(split, category, number)

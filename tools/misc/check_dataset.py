@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """List everything that is wrong with a data set in the layout of ImageNet-S: folders, images, label and saliency maps.
 
-Every file is read once. Problems are printed as they are found, `FILE: REASON`, and the exit status is 1 if there are
+Every file is read once. Problems are printed as they are found, ``FILE: REASON``, and the exit status is 1 if there are
 any.
 """
 
@@ -58,7 +58,7 @@ def check_sample(sample: Sample, max_id: int | None) -> list[str]:
         max_id: Label maps hold ids 0..max_id and 1000; None where it is not known.
 
     Returns:
-        Problems, each `FILE: REASON`.
+        Problems, each ``FILE: REASON``.
     """
     problems = []
     image_size = None
@@ -82,7 +82,7 @@ def check_sample(sample: Sample, max_id: int | None) -> list[str]:
 
 
 def check_samples(samples: Sequence[Sample], max_id: int | None, num_workers: int) -> Iterator[list[str]]:
-    """`check_sample` on each sample, in order, in several processes or (0) in this one."""
+    """``check_sample`` on each sample, in order, in several processes or (0) in this one."""
     check = partial(check_sample, max_id=max_id)
     if num_workers <= 0:
         yield from map(check, samples)

@@ -143,7 +143,7 @@ def _surface(
 ) -> np.ndarray:
     """The pattern in two random colors under a random light, (height, width, 3) float32, 0..255 times the light.
 
-    `center` is the object's center in pixels of this canvas.
+    ``center`` is the object's center in pixels of this canvas.
     """
     columns = (np.arange(width * _SUPERSAMPLING, dtype=np.float32) + 0.5) / _SUPERSAMPLING - np.float32(center[0])
     rows = (np.arange(height * _SUPERSAMPLING, dtype=np.float32) + 0.5) / _SUPERSAMPLING - np.float32(center[1])

@@ -15,7 +15,7 @@ def resize_antialiased(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         size: (height, width) wanted.
 
     Returns:
-        (height, width, 3) uint8, within 1 level of Pillow's `resize(..., BILINEAR)`.
+        (height, width, 3) uint8, within 1 level of Pillow's ``resize(..., BILINEAR)``.
     """
     if image.shape[0] <= size[0] and image.shape[1] <= size[1]:
         return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)

@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Changes of color and sharpness on 8-bit BGR images: the definitions of torchvision, at OpenCV's speed.
 
-Brightness, contrast, saturation and gray agree with `torchvision.transforms.functional` to within 2 of 255 levels
+Brightness, contrast, saturation and gray agree with ``torchvision.transforms.functional`` to within 2 of 255 levels
 (results are rounded here, cut off there). The way over 8-bit HSV costs a change of hue 1 level on average and up to 12
 at single pixels, against torchvision's on float tensors; torchvision's on Pillow images is no closer.
 """

@@ -59,7 +59,7 @@ def read_image_size(path: str) -> tuple[int, int]:
         (H, W) of the pixels as stored: an EXIF orientation is not applied.
 
     Raises:
-        ValueError: naming the file and the reason, where it cannot be read.
+        ValueError: Naming the file and the reason, where it cannot be read.
     """
     return _read(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, "image").shape[:2]
 
@@ -74,7 +74,7 @@ def read_saliency_map(path: str) -> np.ndarray:
         (H, W) uint8.
 
     Raises:
-        ValueError: naming the file and the reason, where it cannot be read or is not an 8-bit gray image.
+        ValueError: Naming the file and the reason, where it cannot be read or is not an 8-bit gray image.
     """
     saliency = _read(path, cv2.IMREAD_UNCHANGED, "saliency map")
     if saliency.ndim != 2 or saliency.dtype != np.uint8:
@@ -98,7 +98,7 @@ class LoadImageNetSAnnotations(BaseTransform):
     Added keys: ``gt_seg_map`` ((H, W) uint16), also named in ``seg_fields``.
 
     Raises:
-        ValueError: naming the file, where it is unreadable, not RGB, of another size than the image, or holds an id
+        ValueError: Naming the file, where it is unreadable, not RGB, of another size than the image, or holds an id
             out of range.
     """
 
@@ -118,16 +118,15 @@ class LoadImageNetSAnnotations(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadSaliencyMap(BaseTransform):
-    """Read the gray saliency map of an image, which keeps its original size; ``PackSegInputs`` carries it to the data
-    sample's meta information if its ``meta_keys`` name it.
+    """Read the gray saliency map of an image, which keeps its original size.
 
-    Without ``saliency_path`` the sample passes through.
+    ``PackSegInputs`` carries it to the data sample's meta information if its ``meta_keys`` name it. Without ``saliency_path`` the sample passes through.
 
     Required keys: ``ori_shape``, ``saliency_path`` (optional).
     Added key: ``saliency`` ((H, W) uint8, 255 = salient).
 
     Raises:
-        ValueError: naming the file, where it is unreadable, not gray, or of another size than the image.
+        ValueError: Naming the file, where it is unreadable, not gray, or of another size than the image.
     """
 
     def transform(self, results: dict) -> dict:

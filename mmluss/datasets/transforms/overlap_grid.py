@@ -12,7 +12,7 @@ def overlap_grid(rect_a: Sequence[float], rect_b: Sequence[float], size: int = 7
     """Sampling positions of the area that two crops share, in the coordinates of each crop.
 
     The shared rectangle is covered by size x size positions, its borders included; position (i, j) is the same point
-    of the source image in both results. They are made for `grid_sample(..., align_corners=False)`.
+    of the source image in both results. They are made for ``grid_sample(..., align_corners=False)``.
 
     Args:
         rect_a: First crop: left, top, width, height in pixels of the source image, and flip (non-zero: mirrored).

@@ -37,7 +37,7 @@ class RandomResizedCropSeg(RandomResizedCrop):
         ratio: Range of the crop's width over its height.
 
     Raises:
-        ValueError: for a range whose ends are swapped.
+        ValueError: For a range whose ends are swapped.
     """
 
     def __init__(

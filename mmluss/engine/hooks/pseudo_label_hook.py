@@ -22,22 +22,22 @@ from mmluss.clustering.settings import PseudoLabelSettings
 class PseudoLabelHook(Hook):
     """Writes one label map for each training image once training is over.
 
-    The work folder gets `pixel_labels/CATEGORY/NAME.png` with `pixel_labels/manifest.json`, `centroids.npy`, the
-    checkpoint `pixel_labels.pth` (the trained model with centroids and threshold: `tools/test.py` scores it) and
-    `clustering/` (embeddings and the record of finished stages). Interrupted anywhere, the same command with `--resume`
-    goes on where it stopped. See `docs/clustering.md`.
+    The work folder gets ``pixel_labels/CATEGORY/NAME.png`` with ``pixel_labels/manifest.json``, ``centroids.npy``, the
+    checkpoint ``pixel_labels.pth`` (the trained model with centroids and threshold: ``tools/test.py`` scores it) and
+    ``clustering/`` (embeddings and the record of finished stages). Interrupted anywhere, the same command with
+    ``--resume`` goes on where it stopped. See ``docs/clustering.md``.
 
     Args:
         num_categories: Number N of clusters; by default that of the data set's categories.
-        threshold: Foreground threshold: a number in 0..1, "val" or "otsu"; see `PseudoLabelSettings`.
-        dataloader: `dataset`, `batch_size` and `num_workers` for the images to cluster and label, under the test
-            pipeline (whole images). By default the data set of `train_dataloader` with the pipeline of
-            `test_dataloader` and without labels. `batch_size` counts per process.
-        val_dataloader: The same for the images with masks that "val" looks at; by default `test_dataloader`.
+        threshold: Foreground threshold: a number in 0..1, "val" or "otsu"; see ``PseudoLabelSettings``.
+        dataloader: ``dataset``, ``batch_size`` and ``num_workers`` for the images to cluster and label, under the test
+            pipeline (whole images). By default the data set of ``train_dataloader`` with the pipeline of
+            ``test_dataloader`` and without labels. ``batch_size`` counts per process.
+        val_dataloader: The same for the images with masks that "val" looks at; by default ``test_dataloader``.
         saliency_root: Folder of saliency maps of the images to label, which then replace the attention; the pipeline
-            need not load them. The same as `saliency_root` of the data set.
+            need not load them. The same as ``saliency_root`` of the data set.
         out_dir: Where everything goes; by default the work folder.
-        settings: Further arguments of `PseudoLabelSettings`: crop_size, iterations, restarts, seed, dtype,
+        settings: Further arguments of ``PseudoLabelSettings``: crop_size, iterations, restarts, seed, dtype,
             otsu_images, writers.
 
     Raises:
@@ -74,7 +74,7 @@ class PseudoLabelHook(Hook):
         """Cluster and label with the runner's model, which then holds centroids and threshold, and is saved.
 
         Returns:
-            the manifest.
+            The manifest.
         """
         dataset, settings, validation = self._inputs(runner.cfg)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -131,7 +131,7 @@ def default_dataloader(cfg: dict) -> dict:
 
 
 def build_dataset(cfg: dict) -> BaseDataset:
-    """A data set of whole images, with saliency maps in the samples if it has a `saliency_root`.
+    """A data set of whole images, with saliency maps in the samples if it has a ``saliency_root``.
 
     Raises:
         ValueError: The pipeline crops, so that labels would not cover the images.

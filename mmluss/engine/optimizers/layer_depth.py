@@ -17,7 +17,7 @@ def residual_block_depths(names: Iterable[str]) -> dict[str, int]:
         names: Names of all its parameters, in order.
 
     Returns:
-        name -> 0 for what comes before the blocks, 1, 2, ... for the blocks in order, one more than the last block's
+        Name -> 0 for what comes before the blocks, 1, 2, ... for the blocks in order, one more than the last block's
         for what comes after.
     """
     depths, blocks = {}, {}
@@ -40,7 +40,7 @@ def layer_depths(backbone: nn.Module) -> tuple[dict[str, int], int]:
         backbone: Any backbone.
 
     Returns:
-        name -> depth from 0, and the head's depth.
+        Name -> depth from 0, and the head's depth.
 
     Raises:
         ValueError: If the backbone neither knows its depths nor has blocks that can be told from their names.

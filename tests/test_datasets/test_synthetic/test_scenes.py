@@ -5,8 +5,8 @@ import pytest
 from scipy.cluster.vq import kmeans2
 from scipy.optimize import linear_sum_assignment
 
-from mmluss.datasets.synthetic import scenes as synthetic_scenes
 from mmluss.datasets.label_codec import IGNORE_INDEX
+from mmluss.datasets.synthetic import scenes as synthetic_scenes
 from mmluss.datasets.synthetic.objects import OBJECTS
 from mmluss.datasets.synthetic.scenes import CATEGORIES, SIZES, load_photos, polygon_coverage, render_scene
 
