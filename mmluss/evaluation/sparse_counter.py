@@ -53,7 +53,7 @@ class SparseCounter:
         return self._keys.nbytes + self._counts.nbytes
 
     def entries(self) -> tuple[np.ndarray, ...]:
-        """Places with a count other than zero, ascending, and the counts: one (n,) int64 array an axis, one of counts."""
+        """Places with a count other than zero, ascending, then the counts: (n,) int64 arrays, one an axis, one more."""
         self._sum_up()
         axes = []
         keys = self._keys

@@ -120,7 +120,8 @@ class LoadImageNetSAnnotations(BaseTransform):
 class LoadSaliencyMap(BaseTransform):
     """Read the gray saliency map of an image, which keeps its original size.
 
-    ``PackSegInputs`` carries it to the data sample's meta information if its ``meta_keys`` name it. Without ``saliency_path`` the sample passes through.
+    ``PackSegInputs`` carries it to the data sample's meta information if its ``meta_keys`` name it. Without
+    ``saliency_path`` the sample passes through.
 
     Required keys: ``ori_shape``, ``saliency_path`` (optional).
     Added key: ``saliency`` ((H, W) uint8, 255 = salient).
