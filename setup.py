@@ -87,6 +87,7 @@ setup(
     ],
     python_requires=">=3.10",
     packages=find_packages(include=["mmluss", "mmluss.*"]),
+    package_data={"mmluss": ["py.typed", "**/*.html", "**/*.txt"]},
     zip_safe=False,
     install_requires=read_requirements("install"),
     extras_require={
