@@ -18,8 +18,8 @@ default_hooks = dict(
     score_files=dict(type="ScoreFilesHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="SegVisualizationHook"),
+    epoch_seed=dict(type="EpochSeedHook"),
 )
-custom_hooks = [dict(type="EpochSeedHook")]
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(type="SegLocalVisualizer", vis_backends=vis_backends, name="visualizer")
 log_processor = dict(by_epoch=True)

@@ -1,19 +1,5 @@
-_base_ = [
-    "../_base_/models/knn_r50.py",
-    "../_base_/datasets/imagenets50.py",
-    "../_base_/default_runtime.py",
-]
+_base_ = "knn_r50_imagenets919.py"
 model = dict(backbone=dict(depth=18))
-# Images differ in size: benchmarking convolutions anew for each size costs more than it gains.
-env_cfg = dict(cudnn_benchmark=False)
-support_dataset = dict(
-    type="ImageNetSDataset",
-    data_root=_base_.data_root,
-    subset=50,
-    split="train-semi",
-    pipeline=_base_.test_pipeline,
-    test_mode=True,
-)
-custom_hooks = [dict(type="SupportHook", dataset=support_dataset, num_workers=4)]
-val_evaluator = dict(matching="identity")
-test_evaluator = val_evaluator
+dataset = dict(data_root="data/ImageNetS50", subset=50)
+default_hooks = dict(support=dict(dataset=dataset))
+val_dataloader = test_dataloader = dict(dataset=dataset)

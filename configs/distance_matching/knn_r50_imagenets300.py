@@ -1,18 +1,4 @@
-_base_ = [
-    "../_base_/models/knn_r50.py",
-    "../_base_/datasets/imagenets300.py",
-    "../_base_/default_runtime.py",
-]
-# Images differ in size: benchmarking convolutions anew for each size costs more than it gains.
-env_cfg = dict(cudnn_benchmark=False)
-support_dataset = dict(
-    type="ImageNetSDataset",
-    data_root=_base_.data_root,
-    subset=300,
-    split="train-semi",
-    pipeline=_base_.test_pipeline,
-    test_mode=True,
-)
-custom_hooks = [dict(type="SupportHook", dataset=support_dataset, num_workers=4)]
-val_evaluator = dict(matching="identity")
-test_evaluator = val_evaluator
+_base_ = "knn_r50_imagenets919.py"
+dataset = dict(data_root="data/ImageNetS300", subset=300)
+default_hooks = dict(support=dict(dataset=dataset))
+val_dataloader = test_dataloader = dict(dataset=dataset)

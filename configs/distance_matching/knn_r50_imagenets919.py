@@ -1,6 +1,6 @@
 _base_ = [
     "../_base_/models/knn_r50.py",
-    "../_base_/datasets/imagenets919.py",
+    "../_base_/datasets/imagenets.py",
     "../_base_/default_runtime.py",
 ]
 # Images differ in size: benchmarking convolutions anew for each size costs more than it gains.
@@ -13,6 +13,5 @@ support_dataset = dict(
     pipeline=_base_.test_pipeline,
     test_mode=True,
 )
-custom_hooks = [dict(type="SupportHook", dataset=support_dataset, num_workers=4)]
-val_evaluator = dict(matching="identity")
-test_evaluator = val_evaluator
+default_hooks = dict(support=dict(type="SupportHook", dataset=support_dataset, num_workers=4))
+val_evaluator = test_evaluator = dict(matching="identity")

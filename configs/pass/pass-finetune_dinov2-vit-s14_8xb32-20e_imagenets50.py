@@ -11,8 +11,6 @@ model = dict(
 train_dataloader = dict(
     dataset=dict(label_root="work_dirs/pass-pixel-attention_dinov2-vit-s14_8xb32-20e_imagenets50/pixel_labels")
 )
-test_pipeline = [
-    dict(step, size_divisor=14) if step["type"] == "ResizeToMultiple" else step for step in _base_.test_pipeline
-]
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = val_dataloader
+whole_patches = dict(type="ResizeToMultiple", size_divisor=14)
+test_pipeline = [_base_.load_image, _base_.resize, whole_patches, _base_.load_labels, _base_.pack]
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

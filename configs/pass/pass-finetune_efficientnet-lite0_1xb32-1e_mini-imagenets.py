@@ -1,32 +1,12 @@
-_base_ = [
-    "../_base_/models/pass_segmentor_efficientnet-lite0.py",
-    "../_base_/datasets/image_folder_pixel_labels.py",
-    "../_base_/datasets/image_folder.py",
-    "../_base_/schedules/adam_short.py",
-    "../_base_/default_runtime.py",
-]
+_base_ = "pass-finetune_efficientnet-lite0_1xb32-6e_flowers15.py"
 model = dict(
     backbone=dict(
         norm_eval=True,
-        init_cfg=dict(
-            type="Pretrained",
-            checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets/epoch_1.pth",
-            prefix="backbone.",
-        ),
+        init_cfg=dict(checkpoint="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets/epoch_1.pth"),
     ),
     decode_head=dict(num_classes=10),
 )
-train_dataloader = dict(
-    dataset=dict(
-        data_root="data/mini_imagenets",
-        label_root="work_dirs/pass-pixel-attention_efficientnet-lite0_1xb24-1e_mini-imagenets/pixel_labels",
-    )
-)
-# Training crops of 192 enlarge what they show by about a third, so whole images are enlarged as much.
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=256)
-val_dataloader = dict(dataset=dict(data_root="data/mini_imagenets", pipeline=test_pipeline))
-test_dataloader = val_dataloader
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=1, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=1)
+label_root = "work_dirs/pass-pixel-attention_efficientnet-lite0_1xb24-1e_mini-imagenets/pixel_labels"
+train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets", label_root=label_root))
+val_dataloader = test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
+train_cfg = dict(max_epochs=1, val_interval=1)

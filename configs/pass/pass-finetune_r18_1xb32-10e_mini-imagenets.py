@@ -1,8 +1,8 @@
 _base_ = [
-    "../_base_/models/pass_segmentor_r50.py",
+    "../_base_/models/pass-finetune_r50.py",
     "../_base_/datasets/image_folder_pixel_labels.py",
     "../_base_/datasets/image_folder.py",
-    "../_base_/schedules/larc_20e.py",
+    "../_base_/schedules/larc.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
@@ -16,17 +16,10 @@ model = dict(
     ),
     decode_head=dict(num_classes=10),
 )
-train_dataloader = dict(
-    dataset=dict(
-        data_root="data/mini_imagenets",
-        label_root="work_dirs/pass-pixel-attention_r18_1xb32-10e_mini-imagenets/pixel_labels",
-    )
-)
+label_root = "work_dirs/pass-pixel-attention_r18_1xb32-10e_mini-imagenets/pixel_labels"
+train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets", label_root=label_root))
 # Training crops of 192 enlarge what they show by about a third, so whole images are enlarged as much.
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=256)
-val_dataloader = dict(dataset=dict(data_root="data/mini_imagenets", pipeline=test_pipeline))
-test_dataloader = val_dataloader
+test_pipeline = [_base_.load_image, dict(_base_.resize, scale=256), _base_.load_labels, _base_.pack]
+val_dataloader = test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets", pipeline=test_pipeline))
 optim_wrapper = dict(optimizer=dict(lr=6.0))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0.0006, by_epoch=True, end=10, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=10, val_interval=10)

@@ -1,10 +1,11 @@
 _base_ = [
-    "../_base_/models/pass_segmentor_r50.py",
-    "../_base_/datasets/imagenets50_pixel_labels.py",
-    "../_base_/datasets/imagenets50.py",
-    "../_base_/schedules/larc_20e.py",
+    "../_base_/models/pass-finetune_r50.py",
+    "../_base_/datasets/imagenets_pixel_labels.py",
+    "../_base_/datasets/imagenets.py",
+    "../_base_/schedules/larc.py",
     "../_base_/default_runtime.py",
 ]
+data_root = "data/ImageNetS50"
 model = dict(
     backbone=dict(
         depth=18,
@@ -16,6 +17,6 @@ model = dict(
     ),
     decode_head=dict(num_classes=51),
 )
-train_dataloader = dict(
-    dataset=dict(label_root="work_dirs/pass-pixel-attention_r18_8xb32-20e_imagenets50/pixel_labels")
-)
+label_root = "work_dirs/pass-pixel-attention_r18_8xb32-20e_imagenets50/pixel_labels"
+train_dataloader = dict(dataset=dict(data_root=data_root, subset=50, label_root=label_root))
+val_dataloader = test_dataloader = dict(dataset=dict(data_root=data_root, subset=50))

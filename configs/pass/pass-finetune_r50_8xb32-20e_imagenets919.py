@@ -1,8 +1,8 @@
 _base_ = [
-    "../_base_/models/pass_segmentor_r50.py",
-    "../_base_/datasets/imagenets919_pixel_labels.py",
-    "../_base_/datasets/imagenets919.py",
-    "../_base_/schedules/larc_20e.py",
+    "../_base_/models/pass-finetune_r50.py",
+    "../_base_/datasets/imagenets_pixel_labels.py",
+    "../_base_/datasets/imagenets.py",
+    "../_base_/schedules/larc.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(

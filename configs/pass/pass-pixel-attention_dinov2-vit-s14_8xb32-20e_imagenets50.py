@@ -8,7 +8,6 @@ model = dict(
         init_cfg=dict(checkpoint="checkpoints/dinov2_vits14_pretrain.pth"),
     )
 )
-test_pipeline = [
-    dict(step, size_divisor=14) if step["type"] == "ResizeToMultiple" else step for step in _base_.test_pipeline
-]
+whole_patches = dict(type="ResizeToMultiple", size_divisor=14)
+test_pipeline = [_base_.load_image, _base_.resize, whole_patches, _base_.load_labels, _base_.pack]
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

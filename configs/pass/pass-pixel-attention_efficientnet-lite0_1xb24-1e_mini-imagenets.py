@@ -1,8 +1,8 @@
 _base_ = [
-    "../_base_/models/pass_pixel-attention_efficientnet-lite0.py",
+    "../_base_/models/pass-pixel-attention_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_multi_crop.py",
     "../_base_/datasets/image_folder.py",
-    "../_base_/schedules/adam_short.py",
+    "../_base_/schedules/adam.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(pretrained="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets/epoch_1.pth")
@@ -13,11 +13,9 @@ val_dataloader = None
 val_evaluator = None
 val_cfg = None
 optim_wrapper = dict(optimizer=dict(lr=2e-2))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=1, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=1)
-custom_hooks = [
-    dict(type="EpochSeedHook"),
-    dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),
-    dict(type="CollapseWarningHook", interval=15),
-    dict(type="PseudoLabelHook", num_categories=9, threshold="val", threshold_step=0.002, crop_size=192),
-]
+default_hooks = dict(
+    prototypes=dict(type="PrototypeHook"),
+    collapse_warning=dict(type="CollapseWarningHook", interval=15),
+    pseudo_labels=dict(type="PseudoLabelHook", num_categories=9, threshold_step=0.002, crop_size=192),
+)

@@ -1,8 +1,8 @@
 _base_ = [
-    "../_base_/models/pass_pixel-attention_r50.py",
+    "../_base_/models/pass-pixel-attention_r50.py",
     "../_base_/datasets/image_folder_multi_crop.py",
     "../_base_/datasets/image_folder.py",
-    "../_base_/schedules/larc_20e.py",
+    "../_base_/schedules/larc.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
@@ -14,18 +14,15 @@ model = dict(
     queue=dict(length=512),
     pretrained="work_dirs/pass-pretrain_r18_1xb64-40e_mini-imagenets/epoch_40.pth",
 )
-train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
-test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
+train_dataloader = test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
 # Pixels can be scored only once there are centroids, so there is no validation while training.
 val_dataloader = None
 val_evaluator = None
 val_cfg = None
 optim_wrapper = dict(optimizer=dict(lr=6.0))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0.0006, by_epoch=True, end=10, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=10)
-custom_hooks = [
-    dict(type="EpochSeedHook"),
-    dict(type="PrototypeHook", freeze_iters=0, queue_start_epoch=0),
-    dict(type="CollapseWarningHook"),
-    dict(type="PseudoLabelHook", num_categories=9, threshold="val", threshold_step=0.002, crop_size=192),
-]
+default_hooks = dict(
+    prototypes=dict(type="PrototypeHook"),
+    collapse_warning=dict(type="CollapseWarningHook"),
+    pseudo_labels=dict(type="PseudoLabelHook", num_categories=9, threshold_step=0.002, crop_size=192),
+)

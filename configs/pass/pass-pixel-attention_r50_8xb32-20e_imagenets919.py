@@ -1,8 +1,8 @@
 _base_ = [
-    "../_base_/models/pass_pixel-attention_r50.py",
-    "../_base_/datasets/imagenets919_multi_crop.py",
-    "../_base_/datasets/imagenets919.py",
-    "../_base_/schedules/larc_20e.py",
+    "../_base_/models/pass-pixel-attention_r50.py",
+    "../_base_/datasets/imagenets_multi_crop.py",
+    "../_base_/datasets/imagenets.py",
+    "../_base_/schedules/larc.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(pretrained="work_dirs/pass-pretrain_r50_8xb32-100e_imagenets919/epoch_100.pth")
@@ -10,9 +10,8 @@ model = dict(pretrained="work_dirs/pass-pretrain_r50_8xb32-100e_imagenets919/epo
 val_dataloader = None
 val_evaluator = None
 val_cfg = None
-custom_hooks = [
-    dict(type="EpochSeedHook"),
-    dict(type="PrototypeHook", freeze_iters=5005, queue_start_epoch=0),
-    dict(type="CollapseWarningHook"),
-    dict(type="PseudoLabelHook", num_categories=919, threshold="val"),
-]
+default_hooks = dict(
+    prototypes=dict(type="PrototypeHook", freeze_iters=5005),
+    collapse_warning=dict(type="CollapseWarningHook"),
+    pseudo_labels=dict(type="PseudoLabelHook", num_categories=919),
+)

@@ -1,8 +1,8 @@
 # Free protocol: starts from ImageNet-supervised weights and trains their last stage gently for an epoch.
 _base_ = [
-    "../_base_/models/pass_pretrain_efficientnet-lite0.py",
+    "../_base_/models/pass-pretrain_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_multi_crop.py",
-    "../_base_/schedules/adam_short.py",
+    "../_base_/schedules/adam.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
@@ -14,11 +14,9 @@ model = dict(
 )
 train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.05))))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0, by_epoch=True, end=1, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=1)
-custom_hooks = [
-    dict(type="EpochSeedHook"),
-    dict(type="PrototypeKMeansHook"),
-    dict(type="PrototypeHook", freeze_iters=15, queue_start_epoch=0),
-    dict(type="CollapseWarningHook", interval=15),
-]
+default_hooks = dict(
+    prototype_kmeans=dict(type="PrototypeKMeansHook"),
+    prototypes=dict(type="PrototypeHook", freeze_iters=15),
+    collapse_warning=dict(type="CollapseWarningHook", interval=15),
+)

@@ -1,8 +1,8 @@
 # From scratch: see docs/from_scratch.md for what to expect of so short a schedule.
 _base_ = [
-    "../_base_/models/pass_pretrain_r50.py",
+    "../_base_/models/pass-pretrain_r50.py",
     "../_base_/datasets/image_folder_multi_crop.py",
-    "../_base_/schedules/larc_20e.py",
+    "../_base_/schedules/larc.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
@@ -21,10 +21,8 @@ crop_pipeline = [
 train_dataloader = dict(batch_size=64, dataset=dict(data_root="data/mini_imagenets", pipeline=crop_pipeline))
 # Hundreds of iterations instead of 50,000: a larger step, and prototypes frozen for longer.
 optim_wrapper = dict(optimizer=dict(lr=1.2))
-param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0.0006, by_epoch=True, end=40, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=40)
-custom_hooks = [
-    dict(type="EpochSeedHook"),
-    dict(type="PrototypeHook", freeze_iters=150, queue_start_epoch=10),
-    dict(type="CollapseWarningHook"),
-]
+default_hooks = dict(
+    prototypes=dict(type="PrototypeHook", freeze_iters=150, queue_start_epoch=10),
+    collapse_warning=dict(type="CollapseWarningHook"),
+)

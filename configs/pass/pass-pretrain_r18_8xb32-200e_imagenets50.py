@@ -1,9 +1,4 @@
-_base_ = [
-    "../_base_/models/pass_pretrain_r50.py",
-    "../_base_/datasets/imagenets50_multi_crop.py",
-    "../_base_/schedules/larc_200e.py",
-    "../_base_/default_runtime.py",
-]
+_base_ = "pass-pretrain_r50_8xb32-100e_imagenets919.py"
 model = dict(backbone=dict(depth=18), hidden_channels=512, num_prototypes=500, queue=dict(length=2048))
 crop_pipeline = [
     dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
@@ -13,9 +8,6 @@ crop_pipeline = [
     ),
     dict(type="PackMultiCrops"),
 ]
-train_dataloader = dict(dataset=dict(pipeline=crop_pipeline))
-custom_hooks = [
-    dict(type="EpochSeedHook"),
-    dict(type="PrototypeHook", freeze_iters=1001, queue_start_epoch=15),
-    dict(type="CollapseWarningHook"),
-]
+train_dataloader = dict(dataset=dict(data_root="data/ImageNetS50", subset=50, split="train", pipeline=crop_pipeline))
+train_cfg = dict(max_epochs=200, val_interval=200)
+default_hooks = dict(prototypes=dict(freeze_iters=1001))

@@ -1,11 +1,2 @@
-_base_ = [
-    "../_base_/models/pass_pretrain_r50.py",
-    "../_base_/datasets/imagenets300_multi_crop.py",
-    "../_base_/schedules/larc_100e.py",
-    "../_base_/default_runtime.py",
-]
-custom_hooks = [
-    dict(type="EpochSeedHook"),
-    dict(type="PrototypeHook", freeze_iters=5005, queue_start_epoch=15),
-    dict(type="CollapseWarningHook"),
-]
+_base_ = "pass-pretrain_r50_8xb32-100e_imagenets919.py"
+train_dataloader = dict(dataset=dict(data_root="data/ImageNetS300", subset=300, split="train"))

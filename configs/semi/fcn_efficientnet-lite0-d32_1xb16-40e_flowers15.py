@@ -3,7 +3,7 @@ _base_ = [
     "../_base_/models/fcn_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_semi.py",
     "../_base_/datasets/image_folder.py",
-    "../_base_/schedules/adamw_warmup_100e.py",
+    "../_base_/schedules/adamw_warmup.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
@@ -12,14 +12,8 @@ model = dict(
     ),
     decode_head=dict(num_classes=16),
 )
-train_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
-val_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
-test_dataloader = val_dataloader
-val_evaluator = dict(matching="identity")
-test_evaluator = val_evaluator
+train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
+val_evaluator = test_evaluator = dict(matching="identity")
 optim_wrapper = dict(optimizer=dict(lr=2e-3), paramwise_cfg=dict(decay_rate=0.85))
-param_scheduler = [
-    dict(type="WarmupCosineLR", warmup=5, min_lr=1e-6, by_epoch=True, begin=0, end=40, convert_to_iter_based=True)
-]
 train_cfg = dict(max_epochs=40, val_interval=40)
 default_hooks = dict(checkpoint=dict(interval=10), logger=dict(interval=9))

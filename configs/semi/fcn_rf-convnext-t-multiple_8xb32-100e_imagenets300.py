@@ -5,6 +5,4 @@ model = dict(
     ),
     decode_head=dict(num_classes=301),
 )
-train_dataloader = dict(dataset=dict(data_root="data/ImageNetS300", subset=300))
-val_dataloader = dict(dataset=dict(data_root="data/ImageNetS300", subset=300))
-test_dataloader = val_dataloader
+train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(data_root="data/ImageNetS300", subset=300))

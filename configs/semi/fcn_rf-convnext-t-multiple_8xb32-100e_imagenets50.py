@@ -5,6 +5,4 @@ model = dict(
     ),
     decode_head=dict(num_classes=51),
 )
-train_dataloader = dict(dataset=dict(data_root="data/ImageNetS50", subset=50))
-val_dataloader = dict(dataset=dict(data_root="data/ImageNetS50", subset=50))
-test_dataloader = val_dataloader
+train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(data_root="data/ImageNetS50", subset=50))

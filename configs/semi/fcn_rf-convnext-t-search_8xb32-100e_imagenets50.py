@@ -1,5 +1,3 @@
 _base_ = "fcn_rf-convnext-t-search_8xb32-100e_imagenets919.py"
 model = dict(decode_head=dict(num_classes=51))
-train_dataloader = dict(dataset=dict(data_root="data/ImageNetS50", subset=50))
-val_dataloader = dict(dataset=dict(data_root="data/ImageNetS50", subset=50))
-test_dataloader = val_dataloader
+train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(data_root="data/ImageNetS50", subset=50))

@@ -1,14 +1,13 @@
 _base_ = [
-    "../_base_/models/fcn_vit-p16.py",
-    "../_base_/datasets/imagenets919_semi.py",
-    "../_base_/datasets/imagenets919.py",
-    "../_base_/schedules/adamw_warmup_100e.py",
+    "../_base_/models/fcn_vit-s16.py",
+    "../_base_/datasets/imagenets_semi.py",
+    "../_base_/datasets/imagenets.py",
+    "../_base_/schedules/adamw_warmup.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
     backbone=dict(arch="base", init_cfg=dict(type="Pretrained", checkpoint="checkpoints/mae_pretrain_vit_base.pth")),
     decode_head=dict(num_classes=920),
 )
-optim_wrapper = dict(optimizer=dict(lr=5e-4), paramwise_cfg=dict(decay_rate=0.60))
-val_evaluator = dict(matching="identity")
-test_evaluator = val_evaluator
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
+val_evaluator = test_evaluator = dict(matching="identity")

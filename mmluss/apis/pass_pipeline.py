@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
+from mmluss.apis.named_hooks import name_project_hooks
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
 from mmluss.apis.steps import StepResult, StepRunner, file_hash, folder_hash
@@ -128,6 +129,7 @@ class PASSPipeline:
         cfg = Config.fromfile(self.step_cfgs[step])
         _set_data_root(cfg, self.data_root)
         cfg.merge_from_dict(_flat(self.cfg.get("overrides", {}).get(step, {})))
+        name_project_hooks(cfg)
         return cfg
 
     def _pretrain(self) -> StepResult:
@@ -147,11 +149,14 @@ class PASSPipeline:
             if not untrained and self.warm_start is not None:
                 checkpoint = self.warm_start
                 cfg.model.backbone.init_cfg = _backbone_of(checkpoint)
-        for hook in cfg.custom_hooks:
-            if hook["type"] == "PseudoLabelHook":
-                hook["num_categories"] = self.num_categories
-                if not self.scored and hook.get("threshold", "val") == "val":
-                    hook["threshold"] = "otsu"
+        hook = cfg.default_hooks.get("pseudo_labels")
+        if hook is None:
+            raise ValueError(
+                f"{self.step_cfgs['pixel_attention']} lacks a PseudoLabelHook: default_hooks.pseudo_labels."
+            )
+        hook.num_categories = self.num_categories
+        if not self.scored and hook.get("threshold", "val") == "val":
+            hook.threshold = "otsu"
         self._expect_clusters(cfg)
         return self._train(name, cfg, [checkpoint], _label_figures, [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"])
 

@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Models of the four steps of PASS and the pure functions they are made of."""
 
-from mmluss.models.data_preprocessor import MultiCropDataPreProcessor
+from mmluss.models.data_preprocessor import LUSSDataPreProcessor, MultiCropDataPreProcessor
 from mmluss.models.embedding_queue import EmbeddingQueue
 from mmluss.models.knn_segmentor import KNNSegmentor
 from mmluss.models.linear_head import LinearHead
@@ -16,6 +16,7 @@ from mmluss.models.rf_convnext import RFConvNeXt
 __all__ = [
     "EmbeddingQueue",
     "KNNSegmentor",
+    "LUSSDataPreProcessor",
     "LUSSSegmentor",
     "LinearHead",
     "MultiCropDataPreProcessor",

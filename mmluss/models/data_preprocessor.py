@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Normalization of multi-crop batches and of ordinary images."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,22 +9,43 @@ import torch
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
 
+# Of ImageNet's red, green and blue, in 0..255.
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
+
 
 @MODELS.register_module()
-class MultiCropDataPreProcessor(SegDataPreProcessor):
-    """Normalizes the crops of steps 1 and 2.1 on the model's device; leaves ordinary images to mmseg.
+class LUSSDataPreProcessor(SegDataPreProcessor):
+    """Normalizes ordinary images as mmseg does, and the crops of steps 1 and 2.1, on the model's device.
 
     Args:
+        mean: Of each channel, three values in 0..255.
+        std: Standard deviations, as ``mean``.
+        bgr_to_rgb: Whether images come as BGR, as OpenCV reads them; ``mean`` and ``std`` are of RGB then.
+        seg_pad_val: Label of pixels that padding adds; the ignored id of ImageNet-S.
+        size_divisor: Training images with labels are padded to a multiple of it, and to the largest of their batch.
         crop_std: Standard deviations for crops, three values in 0..255; ``std`` by default. The published pretraining
             used another value for red (0.228 x 255) than all other steps.
         channels_last: Hand images over in torch's channels-last memory format, in which convolutions on CPUs and on
             GPUs with tensor cores run up to twice as fast. The numbers change by rounding only.
-        **kwargs: As for mmseg's ``SegDataPreProcessor``; ``mean`` and ``std`` are required.
+        **kwargs: As for mmseg's ``SegDataPreProcessor``.
     """
 
-    def __init__(self, crop_std: Sequence[float] | None = None, channels_last: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        crop_std = kwargs["std"] if crop_std is None else crop_std
+    def __init__(
+        self,
+        mean: Sequence[float] = MEAN,
+        std: Sequence[float] = STD,
+        bgr_to_rgb: bool = True,
+        seg_pad_val: int = 1000,
+        size_divisor: int | None = None,
+        crop_std: Sequence[float] | None = None,
+        channels_last: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if size_divisor is None and kwargs.get("size") is None:
+            size_divisor = 1
+        super().__init__(mean, std, bgr_to_rgb=bgr_to_rgb, seg_pad_val=seg_pad_val, size_divisor=size_divisor, **kwargs)
+        crop_std = std if crop_std is None else crop_std
         self.register_buffer("crop_std", torch.tensor(crop_std, dtype=torch.float32).view(-1, 1, 1), False)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
@@ -54,3 +76,16 @@ class MultiCropDataPreProcessor(SegDataPreProcessor):
             ((crop.float() - self.mean) / self.crop_std).contiguous(memory_format=self.memory_format) for crop in crops
         ]
         return dict(inputs=dict(data["inputs"], crops=crops), data_samples=data.get("data_samples"))
+
+
+@MODELS.register_module()
+class MultiCropDataPreProcessor(LUSSDataPreProcessor):
+    """Former name of ``LUSSDataPreProcessor``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            "MultiCropDataPreProcessor is called LUSSDataPreProcessor now.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        super().__init__(*args, **kwargs)

@@ -29,7 +29,7 @@ class KNNSegmentor(BaseSegmentor):
         k: Neighbours that vote.
         temperature: Temperature T of a vote exp(cos / T), > 0.
         upsampling: Factor by which feature maps are enlarged.
-        data_preprocessor: Config, usually of ``SegDataPreProcessor``.
+        data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
         test_cfg: Likewise.
         init_cfg: mmengine's initialization config.
@@ -115,7 +115,7 @@ class KNNSegmentor(BaseSegmentor):
         if not len(self.supports):
             raise RuntimeError(
                 "KNNSegmentor has no supports to compare with: add dict(type='SupportHook', dataset=...) to "
-                "custom_hooks and test with a runner (tools/test.py), or call set_supports()."
+                "default_hooks and test with a runner (tools/test.py), or call set_supports()."
             )
         return torch.stack(
             [

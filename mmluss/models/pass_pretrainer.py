@@ -38,7 +38,7 @@ class PASSPretrainer(BaseModel):
         temperature: Softmax temperature, > 0.
         epsilon: Entropy regularisation of the assignment, > 0.
         sinkhorn_iterations: Rounds of balancing.
-        data_preprocessor: Config, usually of ``MultiCropDataPreProcessor``.
+        data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
         init_cfg: mmengine's initialization config.
 
     Raises:

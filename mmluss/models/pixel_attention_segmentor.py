@@ -41,7 +41,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         temperature: Softmax temperature, > 0.
         epsilon: Entropy regularisation of the assignment, > 0.
         sinkhorn_iterations: Rounds of balancing.
-        data_preprocessor: Config, usually of ``MultiCropDataPreProcessor``.
+        data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
         test_cfg: Likewise.
         init_cfg: mmengine's initialization config.

@@ -38,7 +38,7 @@ class RFConvNeXt(ConvNeXt):
     """mmpretrain's ``ConvNeXt`` after mmcv's ``RFSearchHook`` has set its depthwise convolutions.
 
     The hook must do so before there is an optimizer and before weights are loaded, so it does while this is built. To
-    search, the same ``search`` settings also go to a ``ResumableRFSearchHook`` in ``custom_hooks``, which makes the
+    search, the same ``search`` settings also go to a ``ResumableRFSearchHook`` in ``default_hooks``, which makes the
     steps.
 
     Weights of a plain ConvNeXt and of all modes load in each mode. Where a mode has no branches, a stored branch weight

@@ -82,10 +82,10 @@ def tiny_configs(tiny_data, tmp_path_factory) -> dict[str, Path]:
             cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
         else:
             cfg.model.update(hidden_channels=16, embedding_dim=8, num_prototypes=16, queue=dict(length=8))
-            cfg.custom_hooks[1].update(freeze_iters=2, queue_start_epoch=0)
+            cfg.default_hooks.prototypes.update(freeze_iters=2, queue_start_epoch=0)
         if step == "pixel_attention":
             cfg.model.pretrained = None
-            cfg.custom_hooks[3].update(num_categories=len(COLOURS), crop_size=48, restarts=2)
+            cfg.default_hooks.pseudo_labels.update(num_categories=len(COLOURS), crop_size=48, restarts=2)
         paths[step] = folder / f"{step}.py"
         cfg.dump(paths[step])
     return paths

@@ -67,7 +67,7 @@ def test_a_killed_step_resumes_exactly(step, tiny_configs, tiny_data, tmp_path):
         cfg.train_dataloader.dataset.label_root = str(tmp_path / "labels")
     cfg.dump(tmp_path / "plain.py")
     (tmp_path / "kill_hook.py").write_text(KILL_HOOK)
-    cfg.custom_hooks = [*cfg.custom_hooks, dict(type="KillHook")]
+    cfg.custom_hooks = [dict(type="KillHook")]
     cfg.custom_imports = dict(imports=["mmluss", "kill_hook"], allow_failed_imports=False)
     cfg.dump(tmp_path / "killed.py")
 

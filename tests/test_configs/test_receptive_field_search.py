@@ -15,7 +15,7 @@ def search(data_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("search")
     cfg = small_config(NAME.format(mode="search"), data_root, folder)
     cfg.train_cfg.max_epochs = 2
-    for settings in (cfg.model.backbone.search, cfg.custom_hooks[1].config.search):
+    for settings in (cfg.model.backbone.search, cfg.default_hooks.rf_search.config.search):
         settings.search_interval = 1
         settings.max_step = 3
     run(cfg)

@@ -27,7 +27,8 @@ def test_settings(name, subset):
     assert (optimizer.lr, cfg.optim_wrapper.paramwise_cfg.decay_rate, optimizer.weight_decay, drop_path) == ROWS[name]
     assert optimizer.type == "AdamW" and cfg.train_cfg.max_epochs == 100
     [schedule] = cfg.param_scheduler
-    assert (schedule.type, schedule.warmup, schedule.min_lr, schedule.end) == ("WarmupCosineLR", 5, 1e-6, 100)
+    assert (schedule.type, schedule.warmup, schedule.min_lr) == ("WarmupCosineLR", 5, 1e-6)
+    assert "end" not in schedule
     assert cfg.train_dataloader.batch_size == 32 and cfg.auto_scale_lr.base_batch_size == 256
     crop = next(step for step in cfg.train_dataloader.dataset.pipeline if step.type == "RandomResizedCropSeg")
     assert (crop.size, crop.scale) == (224, (0.14, 1.0))

@@ -1,16 +1,18 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import pytest
 import torch
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmluss.models import MultiCropDataPreProcessor
+from mmluss.models import LUSSDataPreProcessor
 
 MEAN, STD, CROP_STD = [10.0, 20.0, 30.0], [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]
 
 
 @pytest.fixture
-def preprocessor() -> MultiCropDataPreProcessor:
-    return MultiCropDataPreProcessor(crop_std=CROP_STD, mean=MEAN, std=STD, bgr_to_rgb=True)
+def preprocessor() -> LUSSDataPreProcessor:
+    return LUSSDataPreProcessor(crop_std=CROP_STD, mean=MEAN, std=STD, bgr_to_rgb=True)
 
 
 def column(values: list[float]) -> torch.Tensor:
@@ -42,3 +44,33 @@ def test_unstacked_crops_are_refused(preprocessor):
     crops = [[torch.zeros(3, 8, 8)], [torch.zeros(3, 8, 8)]]
     with pytest.raises(TypeError, match=r"set collate_fn=dict\(type='default_collate'\)"):
         preprocessor(dict(inputs=dict(crops=crops)))
+
+
+def test_defaults_are_those_of_imagenet(preprocessor):
+    defaults = MODELS.build(dict(type="LUSSDataPreProcessor"))
+    image = torch.randint(0, 256, (3, 6, 7), dtype=torch.uint8)
+    mean, std = column([123.675, 116.28, 103.53]), column([58.395, 57.12, 57.375])
+    expected = (image.flip(0).float() - mean) / std
+    data = defaults(dict(inputs=[image], data_samples=[SegDataSample()]), training=False)
+    torch.testing.assert_close(data["inputs"][0], expected)
+    data = defaults(dict(inputs=dict(crops=[image[None]])), training=True)
+    torch.testing.assert_close(data["inputs"]["crops"][0][0], expected)
+
+
+@pytest.mark.parametrize("size", [{}, dict(size_divisor=4), dict(size=(9, 10))])
+def test_padding_of_labels_is_ignored(size):
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=torch.ones(1, *side))) for side in [(5, 8), (6, 7)]]
+    images = [torch.zeros(3, *sample.gt_sem_seg.data.shape[1:], dtype=torch.uint8) for sample in samples]
+    data = LUSSDataPreProcessor(**size)(dict(inputs=images, data_samples=samples), training=True)
+    height, width = size.get("size", (8, 8) if size else (6, 8))
+    assert data["inputs"].shape == (2, 3, height, width)
+    labels = torch.stack([sample.gt_sem_seg.data for sample in data["data_samples"]])
+    assert (labels == 1).sum() == 5 * 8 + 6 * 7
+    assert (labels == 1000).sum() == 2 * height * width - 5 * 8 - 6 * 7
+
+
+def test_former_name_still_works():
+    with pytest.warns(DeprecationWarning, match="LUSSDataPreProcessor"):
+        former = MODELS.build(dict(type="MultiCropDataPreProcessor", mean=MEAN, std=STD))
+    assert isinstance(former, LUSSDataPreProcessor)
+    assert former.mean.flatten().tolist() == MEAN and former.crop_std.flatten().tolist() == STD

@@ -12,7 +12,7 @@ from mmluss.engine.hooks import PseudoLabelHook
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", help="configuration of step 2.1, with a PseudoLabelHook in custom_hooks")
+    parser.add_argument("config", help="configuration of step 2.1, with default_hooks.pseudo_labels")
     parser.add_argument("checkpoint", help="checkpoint of step 2.1")
     parser.add_argument("--work-dir", help="where the results go; by default work_dirs/CONFIG")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
@@ -31,7 +31,7 @@ def main() -> None:
     runner = Runner.from_cfg(cfg)
     hooks = [hook for hook in runner.hooks if isinstance(hook, PseudoLabelHook)]
     if len(hooks) != 1:
-        raise SystemExit(f"{args.config}: custom_hooks must hold one PseudoLabelHook, but hold {len(hooks)}")
+        raise SystemExit(f"{args.config}: its hooks must hold one PseudoLabelHook, but hold {len(hooks)}")
     runner.load_or_resume()
     hooks[0].write_labels(runner)
 

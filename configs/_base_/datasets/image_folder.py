@@ -1,14 +1,13 @@
 # Any folder in the layout of ImageNet-S; categories are the sorted names of its folders.
 data_root = "data/image_folder"
-test_pipeline = [
-    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
-    dict(type="mmpretrain.ResizeEdge", scale=192, edge="short", backend="pillow", interpolation="bilinear"),
-    dict(type="LoadImageNetSAnnotations"),
-    dict(
-        type="PackSegInputs",
-        meta_keys=("img_path", "seg_map_path", "relative_path", "category", "ori_shape", "img_shape"),
-    ),
-]
+load_image = dict(type="LoadImageFromFile", color_type="color_ignore_orientation")
+resize = dict(type="mmpretrain.ResizeEdge", scale=192, edge="short", backend="pillow", interpolation="bilinear")
+load_labels = dict(type="LoadImageNetSAnnotations")
+pack = dict(
+    type="PackSegInputs",
+    meta_keys=("img_path", "seg_map_path", "relative_path", "category", "ori_shape", "img_shape"),
+)
+test_pipeline = [load_image, resize, load_labels, pack]
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,

@@ -1,14 +1,6 @@
-data_preprocessor = dict(
-    type="SegDataPreProcessor",
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    bgr_to_rgb=True,
-    pad_val=0,
-    seg_pad_val=1000,
-)
 model = dict(
     type="KNNSegmentor",
-    data_preprocessor=data_preprocessor,
+    data_preprocessor=dict(type="LUSSDataPreProcessor"),
     backbone=dict(type="ResNet", depth=50, norm_cfg=dict(type="BN"), norm_eval=False),
     k=10,
     temperature=0.07,

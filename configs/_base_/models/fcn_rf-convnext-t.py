@@ -1,12 +1,3 @@
-data_preprocessor = dict(
-    type="SegDataPreProcessor",
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    bgr_to_rgb=True,
-    pad_val=0,
-    seg_pad_val=1000,
-    size_divisor=1,
-)
 # The published search settings are not known; these are ours.
 rf_search = dict(
     step=0,
@@ -21,7 +12,7 @@ rf_search = dict(
 )
 model = dict(
     type="LUSSSegmentor",
-    data_preprocessor=data_preprocessor,
+    data_preprocessor=dict(type="LUSSDataPreProcessor"),
     backbone=dict(
         type="RFConvNeXt",
         mode="search",

@@ -1,14 +1,6 @@
-data_preprocessor = dict(
-    type="MultiCropDataPreProcessor",
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    crop_std=[58.14, 57.12, 57.375],
-    bgr_to_rgb=True,
-    seg_pad_val=1000,
-)
 model = dict(
     type="PASSPretrainer",
-    data_preprocessor=data_preprocessor,
+    data_preprocessor=dict(type="LUSSDataPreProcessor", crop_std=[58.14, 57.12, 57.375]),
     backbone=dict(type="ResNet", depth=50, norm_cfg=dict(type="BN"), norm_eval=False, zero_init_residual=False),
     hidden_channels=2048,
     embedding_dim=128,

@@ -5,8 +5,6 @@ optim_wrapper = dict(
     constructor="LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(decay_rate=0.6),
 )
-param_scheduler = [
-    dict(type="WarmupCosineLR", warmup=5, min_lr=1e-6, by_epoch=True, begin=0, end=100, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type="WarmupCosineLR", warmup=5, min_lr=1e-6, by_epoch=True, convert_to_iter_based=True)]
 auto_scale_lr = dict(enable=False, base_batch_size=256)
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=100, val_interval=100)

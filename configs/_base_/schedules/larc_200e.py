@@ -1,5 +1,0 @@
-optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="LARC", lr=0.6, momentum=0.9, weight_decay=1e-6))
-param_scheduler = [
-    dict(type="CosineAnnealingLR", eta_min=0.0006, by_epoch=True, begin=0, end=200, convert_to_iter_based=True)
-]
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=200, val_interval=200)
