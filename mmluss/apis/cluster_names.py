@@ -1,0 +1,153 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Names of clusters in a table that people edit: ``clusters.csv`` with names, merges and drops."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmluss.datasets.label_codec import IGNORE_INDEX
+from mmluss.utils.atomic_files import replace_file
+
+COLUMNS = ("id", "name", "merge_into", "drop", "photos", "share")
+BACKGROUND = "other"
+_YES, _NO = {"1", "x", "y", "yes", "true"}, {"", "0", "n", "no", "false"}
+
+
+@dataclass(frozen=True)
+class ClusterNames:
+    """What K clusters are called and count as.
+
+    Attributes:
+        names: K + 1 names by id, that of the background first.
+        targets: ``(K + 1,)`` int64, the id that each id counts as: itself, that of a cluster it is merged into, or 0
+            where it is dropped.
+
+    Example:
+        >>> names = ClusterNames(("other", "rose", "tulip", "red rose"), np.array([0, 1, 2, 1]))
+        >>> names.relabel(np.array([[0, 3], [2, 1000]])).tolist()
+        [[0, 1], [2, 1000]]
+        >>> names.classes
+        ('other', 'rose', 'tulip', 'rose')
+    """
+
+    names: tuple[str, ...]
+    targets: np.ndarray
+
+    @classmethod
+    def default(cls, num_clusters: int) -> "ClusterNames":
+        """``cluster 1`` to ``cluster K``, none merged or dropped."""
+        names = (BACKGROUND, *(f"cluster {index}" for index in range(1, num_clusters + 1)))
+        return cls(names, np.arange(num_clusters + 1))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """K + 1 names by id as people see them: that of the cluster each counts as."""
+        return tuple(self.names[target] for target in self.targets)
+
+    def palette(self, colors: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Colors by id, those that count as one cluster alike.
+
+        Args:
+            colors: K + 1 RGB triples.
+        """
+        return [list(colors[target]) for target in self.targets]
+
+    def relabel(self, ids: np.ndarray) -> np.ndarray:
+        """Ids after merging and dropping; 1000 stays.
+
+        Args:
+            ids: Integers in 0..K or 1000, any shape.
+        """
+        table = np.arange(max(IGNORE_INDEX + 1, len(self.targets)))
+        table[: len(self.targets)] = self.targets
+        return table[ids]
+
+
+def write_cluster_names(path: str | Path, names: ClusterNames, photos: Sequence[int], shares: Sequence[float]) -> None:
+    """Write the table; a file there is replaced in one piece.
+
+    Args:
+        path: CSV file.
+        names: What to write.
+        photos: K + 1 numbers of photos by id.
+        shares: K + 1 shares of all pixels by id, 0..1.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for index in range(1, len(names.names)):
+        target = int(names.targets[index])
+        merged = target if target not in (0, index) else ""
+        dropped = "x" if target == 0 else ""
+        writer.writerow((index, names.names[index], merged, dropped, photos[index], f"{shares[index]:.4f}"))
+    with replace_file(path) as file:
+        # Spreadsheets take a file for UTF-8 if it begins with a byte order mark.
+        file.write(text.getvalue().encode("utf-8-sig"))
+
+
+def read_cluster_names(path: str | Path, num_clusters: int) -> ClusterNames:
+    """Read the table as people leave it: rows in any order, comma, semicolon or tab, clusters left out unchanged.
+
+    Args:
+        path: CSV file with the columns ``id`` and any of ``name``, ``merge_into`` and ``drop``.
+        num_clusters: K.
+
+    Raises:
+        ValueError: If a column, an id or a value cannot be understood, an id occurs twice, or merges go in a circle;
+            the message names file and line.
+    """
+    text = Path(path).read_bytes().decode("utf-8-sig", errors="replace")
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    columns = {name.strip().lower(): name for name in reader.fieldnames or () if name}
+    if "id" not in columns:
+        raise ValueError(
+            f"{path}: the first line must name the columns {', '.join(COLUMNS)}, at least id; it is {header!r}"
+        )
+    names = list(ClusterNames.default(num_clusters).names)
+    targets = np.arange(num_clusters + 1)
+    seen: set[int] = set()
+    for row in reader:
+        where = f"{path}, line {reader.line_num}"
+        values = {name: (row[column] or "").strip() for name, column in columns.items()}
+        if not any(values.values()):
+            continue
+        index = _cluster_id(values["id"], num_clusters, f"{where}, id")
+        if index in seen:
+            raise ValueError(f"{where}: the id {index} has a line already")
+        seen.add(index)
+        names[index] = values.get("name") or names[index]
+        if values.get("merge_into"):
+            targets[index] = _cluster_id(values["merge_into"], num_clusters, f"{where}, merge_into")
+        if _is_yes(values.get("drop", ""), f"{where}, drop"):
+            targets[index] = 0
+    return ClusterNames(tuple(names), _followed(targets, path))
+
+
+def _followed(targets: np.ndarray, path: str | Path) -> np.ndarray:
+    """Targets of targets, to the end: 3 into 2 and 2 into 1 makes both 1."""
+    followed = targets
+    for _ in targets:
+        further = targets[followed]
+        if (further == followed).all():
+            return followed
+        followed = further
+    circle = int(np.flatnonzero(targets[followed] != followed)[0])
+    raise ValueError(f"{path}: the merges of cluster {circle} go in a circle; let one of them be merged into none")
+
+
+def _cluster_id(text: str, num_clusters: int, where: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= num_clusters:
+        raise ValueError(f"{where}: {text!r} is no cluster; ids are 1 to {num_clusters}")
+    return int(text)
+
+
+def _is_yes(text: str, where: str) -> bool:
+    if text.lower() not in _YES | _NO:
+        raise ValueError(f"{where}: {text!r} is neither yes nor no; write x to drop the cluster, nothing to keep it")
+    return text.lower() in _YES
