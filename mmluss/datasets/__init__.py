@@ -2,6 +2,7 @@
 """ImageNet-S on disk, label maps with ids of 16 bits, and the transforms of the training steps."""
 
 from mmluss.datasets.imagenets import ImageNetSDataset
+from mmluss.datasets.multi_crop_collate import multi_crop_collate
 from mmluss.datasets.transforms.color_distortion import ColorDistortion
 from mmluss.datasets.transforms.loading import LoadImageNetSAnnotations, LoadSaliencyMap
 from mmluss.datasets.transforms.multi_crop import MultiCrop, PackMultiCrops
@@ -16,5 +17,6 @@ __all__ = [
     "MultiCrop",
     "PackMultiCrops",
     "RandomResizedCropSeg",
+    "multi_crop_collate",
     "seed_worker",
 ]

@@ -69,7 +69,7 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         data = self.cast_data(data)
         crops = data["inputs"]["crops"]
         if not isinstance(crops[0], torch.Tensor):
-            raise TypeError("Crops come unstacked: set collate_fn=dict(type='default_collate') in train_dataloader.")
+            raise TypeError("Crops come unstacked: set collate_fn=dict(type='multi_crop_collate') in train_dataloader.")
         if self.channel_conversion:
             crops = [crop.flip(1) for crop in crops]
         crops = [

@@ -42,7 +42,7 @@ def test_nothing_of_it_is_in_a_checkpoint(preprocessor):
 
 def test_unstacked_crops_are_refused(preprocessor):
     crops = [[torch.zeros(3, 8, 8)], [torch.zeros(3, 8, 8)]]
-    with pytest.raises(TypeError, match=r"set collate_fn=dict\(type='default_collate'\)"):
+    with pytest.raises(TypeError, match=r"set collate_fn=dict\(type='multi_crop_collate'\)"):
         preprocessor(dict(inputs=dict(crops=crops)))
 
 

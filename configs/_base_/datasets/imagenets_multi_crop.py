@@ -9,7 +9,7 @@ train_dataloader = dict(
     num_workers=8,
     drop_last=True,
     worker_init_fn=dict(type="seed_worker"),
-    collate_fn=dict(type="default_collate"),
+    collate_fn=dict(type="multi_crop_collate"),
     sampler=dict(type="DefaultSampler", shuffle=True),
     dataset=dict(type="ImageNetSDataset", data_root=crop_data_root, subset=919, split="train", pipeline=crop_pipeline),
 )

@@ -112,7 +112,7 @@ class PackMultiCrops(BaseTransform):
 
     Gives ``inputs``: ``crops``, list of V (3, size, size) uint8 tensors, channels in the order loaded (BGR), and
     ``grid``, (2, S, S, 2) float32 tensor; and ``data_samples``: a ``SegDataSample`` with the sample's names. A
-    dataloader takes ``collate_fn=dict(type="default_collate")``: crops of one place in the list become a batch.
+    dataloader takes ``collate_fn=dict(type="multi_crop_collate")``: crops of one place in the list become a batch.
 
     Args:
         meta_keys: Keys to keep in the data sample, where the sample has them.
