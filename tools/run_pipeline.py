@@ -5,6 +5,9 @@ Running it again goes on where it stopped; a step whose config, data or inputs c
 """
 
 import argparse
+import difflib
+import inspect
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -14,16 +17,51 @@ from rich.console import Console
 from rich.table import Table
 
 from mmluss.apis import PASSPipeline
+from mmluss.apis.mmseg_tools import find_config
+from mmluss.apis.result_panel import draw_result_panel
+
+OPTIONAL_KEYS = ("warm_start", "protocol", "controls", "panel", "overrides", "num_clusters", "num_categories")
+BELOW = {
+    "overrides": ("pretrain", "pixel_attention", "finetune"),
+    "panel": tuple(inspect.signature(draw_result_panel).parameters)[3:],
+}
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("config", help="pipeline config, for example configs/pipelines/pass_*.py")
+    parser.add_argument("config", help="pipeline config: a path, or the name of one that comes with mmluss")
     parser.add_argument("--work-dir", help="folder for all results (default: work_dirs/<name of the config>)")
     parser.add_argument("--data-root", help="folder of the data set, in place of the config's")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="changes to the pipeline config, key=value")
     return parser.parse_args()
+
+
+def check_options(options: Iterable[str], cfg: Config) -> None:
+    """Refuse changes to keys that a pipeline config does not have; ``overrides`` take any.
+
+    Args:
+        options: Keys with dots between their levels.
+        cfg: The pipeline config.
+
+    Raises:
+        ValueError: Names the first unknown key and the nearest known one.
+    """
+    known = {*cfg.keys(), *OPTIONAL_KEYS}
+    for option in options:
+        key, _, rest = option.partition(".")
+        _expect_known(key, known, option)
+        if rest and key in BELOW:
+            _expect_known(rest.partition(".")[0], BELOW[key], option, f"{key}.")
+
+
+def _expect_known(key: str, known: Iterable[str], option: str, prefix: str = "") -> None:
+    known = sorted(known)
+    if key in known:
+        return
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+    hint = f"did you mean '{prefix}{nearest[0]}'?" if nearest else f"known are {', '.join(known)}."
+    raise ValueError(f"--cfg-options {option}: a pipeline config has no '{prefix}{key}'; {hint}")
 
 
 def print_report(report: dict, console: Console) -> None:
@@ -43,10 +81,14 @@ def print_report(report: dict, console: Console) -> None:
 def main() -> None:
     """Run the pipeline and say where its results are."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    work_dir = Path(args.work_dir or Path("work_dirs") / Path(args.config).stem)
+    try:
+        path = find_config(args.config)
+        cfg = Config.fromfile(path)
+        check_options(args.cfg_options or (), cfg)
+    except (FileNotFoundError, ValueError) as error:
+        raise SystemExit(str(error)) from None
+    cfg.merge_from_dict(args.cfg_options or {})
+    work_dir = Path(args.work_dir or Path("work_dirs") / path.stem)
     mkdir_or_exist(work_dir)
     MMLogger.get_instance("mmluss", log_file=str(work_dir / "pipeline.log"))
     pipeline = PASSPipeline(cfg, work_dir, args.data_root)

@@ -1,6 +1,6 @@
 protocol = "free protocol: supervised ImageNet start"
 data_root = "data/Flowers15"
-num_categories = 15
+num_clusters = 15
 warm_start = "checkpoints/efficientnet-lite0_imagenet.pth"
 pretrain = "../pass/pass-pretrain_efficientnet-lite0_1xb64-10e_flowers15.py"
 pixel_attention = "../pass/pass-pixel-attention_efficientnet-lite0_1xb32-7e_flowers15.py"

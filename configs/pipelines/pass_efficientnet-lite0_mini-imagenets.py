@@ -1,6 +1,6 @@
 protocol = "free protocol: supervised ImageNet start"
 data_root = "data/mini_imagenets"
-num_categories = 9
+num_clusters = 9
 warm_start = "checkpoints/efficientnet-lite0_imagenet.pth"
 pretrain = "../pass/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets.py"
 pixel_attention = "../pass/pass-pixel-attention_efficientnet-lite0_1xb24-1e_mini-imagenets.py"

@@ -1,6 +1,6 @@
 protocol = "unsupervised protocol: from scratch"
 data_root = "data/Flowers15"
-num_categories = 15
+num_clusters = 15
 warm_start = None
 pretrain = "../pass/pass-pretrain_r18_1xb64-40e_flowers15.py"
 pixel_attention = "../pass/pass-pixel-attention_r18_1xb32-10e_flowers15.py"

@@ -2,11 +2,13 @@
 """All steps of PASS in a row, each by mmseg's own train and test tools, with controls measured in the same run."""
 
 import json
+import warnings
 from pathlib import Path
 
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
+from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.named_hooks import name_project_hooks
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
@@ -28,7 +30,8 @@ class PASSPipeline:
     threshold is then Otsu's, and there are no tests, no controls and no panel.
 
     A pipeline config holds ``pretrain``, ``pixel_attention`` and ``finetune`` (paths of step configs, relative to the
-    pipeline config), ``num_categories`` (clusters to make; the data may have more or fewer categories), ``data_root``,
+    pipeline config, or names of configs that come with the package), ``num_clusters`` (to make; the data may have more
+    or fewer categories), ``data_root``,
     ``warm_start`` (checkpoint whose ``backbone.`` weights start step 1, or None), ``protocol`` (words for the report),
     ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_color``), ``panel`` (arguments of
     ``draw_result_panel``) and ``overrides``: for each step, what to change in its config.
@@ -47,16 +50,16 @@ class PASSPipeline:
         self.data_root = str(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_hash(self.data_root)
-        self.num_categories = int(cfg.num_categories)
+        self.num_clusters = _num_clusters(cfg)
         self.scored = Path(self.data_root, "validation-segmentation").is_dir()
         self.warm_start = cfg.get("warm_start")
         if self.warm_start is not None and not Path(self.warm_start).is_file():
             raise FileNotFoundError(f"warm_start checkpoint {self.warm_start} does not exist.")
         folder = Path(cfg.filename).parent
-        self.step_cfgs = {step: folder / cfg[step] for step in ("pretrain", "pixel_attention", "finetune")}
-        for step, path in self.step_cfgs.items():
-            if not path.is_file():
-                raise FileNotFoundError(f"{cfg.filename}: the config {path} of the step {step} does not exist.")
+        self.step_cfgs = {
+            step: _step_config(folder, cfg[step], f"{cfg.filename}: step {step}: ")
+            for step in ("pretrain", "pixel_attention", "finetune")
+        }
 
     def run(self) -> dict:
         """Do all steps that are not done and write the report.
@@ -154,7 +157,7 @@ class PASSPipeline:
             raise ValueError(
                 f"{self.step_cfgs['pixel_attention']} lacks a PseudoLabelHook: default_hooks.pseudo_labels."
             )
-        hook.num_categories = self.num_categories
+        hook.num_categories = self.num_clusters
         if not self.scored and hook.get("threshold", "val") == "val":
             hook.threshold = "otsu"
         self._expect_clusters(cfg)
@@ -165,12 +168,12 @@ class PASSPipeline:
         checkpoint = self.warm_start if pretrained is None else _last_checkpoint(pretrained.folder)
         cfg.model.backbone.init_cfg = None if checkpoint is None else _backbone_of(checkpoint)
         cfg.train_dataloader.dataset.label_root = str(labels.folder / "pixel_labels")
-        cfg.train_dataloader.dataset.num_clusters = self.num_categories
-        cfg.model.decode_head.num_classes = self.num_categories + 1
+        cfg.train_dataloader.dataset.num_clusters = self.num_clusters
+        cfg.model.decode_head.num_classes = self.num_clusters + 1
         self._expect_clusters(cfg)
         if not self.scored:
             if not dataset_categories(self.data_root):
-                names = ["other", *(f"cluster {i}" for i in range(1, self.num_categories + 1))]
+                names = ["other", *(f"cluster {i}" for i in range(1, self.num_clusters + 1))]
                 cfg.train_dataloader.dataset.metainfo = dict(classes=names)
             for part in ("dataloader", "evaluator", "cfg"):
                 cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
@@ -181,7 +184,7 @@ class PASSPipeline:
         """There may be more or fewer clusters than categories to score them by."""
         for evaluator in ("val_evaluator", "test_evaluator"):
             if cfg.get(evaluator) is not None:
-                cfg[evaluator].num_predicted = self.num_categories
+                cfg[evaluator].num_predicted = self.num_clusters
 
     def _train(self, name: str, cfg: Config, inputs: list, figures, outputs: list[str] | None = None) -> StepResult:
         def work(folder: Path) -> None:
@@ -203,6 +206,23 @@ class PASSPipeline:
 
         hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_hash(path))
         return self.steps.run(name, hashes, work, _scores, [_SCORES, _MATCH])
+
+
+def _num_clusters(cfg: Config) -> int:
+    if "num_categories" not in cfg:
+        return int(cfg.num_clusters)
+    warnings.warn(f"{cfg.filename}: num_categories is called num_clusters now.", FutureWarning, stacklevel=3)
+    return int(cfg.num_categories)
+
+
+def _step_config(folder: Path, config: str, place: str) -> Path:
+    """A config beside a pipeline config, or one that comes with the package where the pipeline config is elsewhere."""
+    if (folder / config).is_file():
+        return folder / config
+    try:
+        return find_config(config.removeprefix("../"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{place}{folder / config} does not exist. {error}") from None
 
 
 def _backbone_of(checkpoint: str | Path) -> dict:

@@ -11,6 +11,8 @@ from mmseg.apis import MMSegInferencer, inference_model, init_model
 
 from mmluss.apis import PASSPipeline
 
+from .conftest import CONFIGS
+
 
 @pytest.fixture(scope="module")
 def pipeline_config(tiny_configs, tiny_data, tmp_path_factory):
@@ -18,7 +20,7 @@ def pipeline_config(tiny_configs, tiny_data, tmp_path_factory):
     lines = [f"{step} = {str(config)!r}" for step, config in tiny_configs.items()]
     lines += [
         f"data_root = {str(tiny_data)!r}",
-        "num_categories = 3",
+        "num_clusters = 3",
         "protocol = 'test'",
         "controls = ['raw_color']",
         "panel = dict(num_images=2)",
@@ -85,8 +87,33 @@ def test_missing_data_and_configs_are_named(pipeline_config, tmp_path):
     with pytest.raises(FileNotFoundError, match="--data-root"):
         PASSPipeline(cfg, tmp_path, data_root=str(tmp_path / "nowhere"))
     cfg.finetune = "missing.py"
-    with pytest.raises(FileNotFoundError, match=r"missing\.py of the step finetune"):
+    with pytest.raises(FileNotFoundError, match=r"(?s)step finetune: .*missing\.py does not exist"):
         PASSPipeline(cfg, tmp_path)
+
+
+def test_former_key_for_clusters_still_works(pipeline_config, tmp_path):
+    cfg = Config.fromfile(pipeline_config)
+    cfg.num_categories = 4
+    with pytest.warns(FutureWarning, match="num_categories is called num_clusters"):
+        assert PASSPipeline(cfg, tmp_path).num_clusters == 4
+
+
+def test_steps_of_a_config_elsewhere_are_those_of_the_package(pipeline_config, tmp_path):
+    cfg = Config.fromfile(pipeline_config)
+    cfg.pretrain = "../pass/pass-pretrain_r18_1xb64-40e_flowers15.py"
+    found = PASSPipeline(cfg, tmp_path).step_cfgs["pretrain"]
+    assert found.samefile(CONFIGS / "pass" / "pass-pretrain_r18_1xb64-40e_flowers15.py")
+
+
+def test_hooks_in_an_old_list_are_found(pipeline_config, tiny_configs, tmp_path):
+    step = Config.fromfile(tiny_configs["pixel_attention"])
+    step.custom_hooks = [step.default_hooks.pop("pseudo_labels")]
+    step.dump(tmp_path / "old.py")
+    cfg = Config.fromfile(pipeline_config)
+    cfg.pixel_attention = str(tmp_path / "old.py")
+    with pytest.warns(FutureWarning, match=r"default_hooks\.pseudo_labels"):
+        hooks = PASSPipeline(cfg, tmp_path)._step_cfg("pixel_attention").default_hooks
+    assert hooks.pseudo_labels.crop_size == 48 and hooks.prototypes.freeze_iters == 2
 
 
 def test_without_masks_nothing_is_scored(pipeline_config, tiny_data, tmp_path):
@@ -104,7 +131,7 @@ def test_there_may_be_more_clusters_than_categories(scored, pipeline_config, tin
     if not scored:
         shutil.rmtree(data / "validation-segmentation")
     cfg = Config.fromfile(pipeline_config)
-    cfg.num_categories = 5
+    cfg.num_clusters = 5
     pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(data))
     report = pipeline.run()
     assert len(np.load(tmp_path / "work" / "2_pixel_attention" / "centroids.npy")) == 5

@@ -31,7 +31,8 @@ class KillHook(Hook):
 
 def start(config, work_dir, *options):
     command = [sys.executable, str(TRAIN), str(config), "--work-dir", str(work_dir), *options]
-    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(Path(config).parent))
+    path = [str(Path(config).parent), os.environ.get("PYTHONPATH", "")]
+    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=os.pathsep.join(path))
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
