@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import faiss
 import numpy as np
@@ -14,6 +15,8 @@ from mmengine.logging import MMLogger
 from rich.progress import track
 
 from mmluss.utils.atomic_files import replace_file
+
+KMeansStart = Literal["random", "k-means++"]
 
 BLOCK_BYTES = 64 * 2**20
 """Rows decoded to float32 at once take at most this many bytes."""
@@ -47,6 +50,8 @@ def kmeans(
     restarts: int = 30,
     seed: int = 0,
     restart_folder: str | Path | None = None,
+    start: KMeansStart = "random",
+    spherical: bool = False,
 ) -> KMeansResult:
     """Euclidean k-means over all rows, the best of several random starts.
 
@@ -68,18 +73,22 @@ def kmeans(
         seed: Seed of all restarts.
         restart_folder: Each finished restart is kept here and is not repeated by a later call; the caller gives another
             folder to other rows or settings.
+        start: Where a restart begins: "random" rows, or rows far from one another ("k-means++").
+        spherical: Centroids are brought to length 1 after each round, so that near means of large cosine.
 
     Raises:
-        ValueError: Fewer rows than clusters, a dtype other than float16 and float32, or rows that are not finite.
+        ValueError: Fewer rows than clusters, a dtype other than float16 and float32, rows that are not finite, an
+            unknown start, or "k-means++" with a faiss that lacks it.
     """
     _check_rows(rows, num_clusters)
     if restarts < 1 or iterations < 1:
         raise ValueError(f"k-means needs at least one restart and one iteration, got {restarts} and {iterations}.")
+    parameters = _parameters(len(rows), iterations, start, spherical)
     rank, world_size = dist.get_rank(), dist.get_world_size()
     mine = range(rank, restarts, world_size)
     best = (float("inf"), -1, np.zeros((num_clusters, rows.shape[1]), np.float32))
     for restart in track(mine, description="k-means restarts", disable=rank != 0):
-        objective, centroids = _cached_restart(rows, num_clusters, iterations, seed, restart, restart_folder)
+        objective, centroids = _cached_restart(rows, num_clusters, parameters, seed, restart, restart_folder)
         best = min(best, (objective, restart, centroids), key=lambda candidate: candidate[:2])
     found = dist.all_gather_object(best[:2])
     winner = min(range(world_size), key=found.__getitem__)
@@ -103,14 +112,15 @@ def assign_rows(rows: np.ndarray, centroids: np.ndarray) -> KMeansResult:
     index.add(np.ascontiguousarray(centroids, dtype=np.float32))
     assignments = np.empty(len(rows), np.int64)
     total = 0.0
-    for start, block in _blocks(rows):
+    for start, block in row_blocks(rows):
         distances, nearest = index.search(block, 1)
         assignments[start : start + len(block)] = nearest[:, 0]
         total += float(distances.sum(dtype=np.float64))
     return KMeansResult(np.asarray(centroids, np.float32), assignments, total / max(1, len(rows)))
 
 
-def _blocks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def row_blocks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Rows (M, C) decoded to float32, ``BLOCK_BYTES`` at a time, each block with the index of its first row."""
     length = max(1, BLOCK_BYTES // (4 * rows.shape[1]))
     for start in range(0, len(rows), length):
         yield start, np.ascontiguousarray(rows[start : start + length], dtype=np.float32)
@@ -124,39 +134,56 @@ def _check_rows(rows: np.ndarray, num_clusters: int) -> None:
             f"{len(rows)} images cannot make {num_clusters} clusters: give at least as many images as clusters, or a "
             "smaller num_clusters"
         )
-    for start, block in _blocks(rows):
+    for start, block in row_blocks(rows):
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
             raise ValueError(f"row {start + int(np.argmin(finite))} of the embeddings holds NaN or infinity")
 
 
 def _cached_restart(
-    rows: np.ndarray, num_clusters: int, iterations: int, seed: int, restart: int, folder: str | Path | None
+    rows: np.ndarray,
+    num_clusters: int,
+    parameters: "faiss.ClusteringParameters",
+    seed: int,
+    restart: int,
+    folder: str | Path | None,
 ) -> tuple[float, np.ndarray]:
     if folder is None:
-        return _one_restart(rows, num_clusters, iterations, seed, restart)
+        return _one_restart(rows, num_clusters, parameters, seed, restart)
     path = Path(folder) / f"restart_{restart:03d}.npz"
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
             return float(stored["objective"]), stored["centroids"]
-    objective, centroids = _one_restart(rows, num_clusters, iterations, seed, restart)
+    objective, centroids = _one_restart(rows, num_clusters, parameters, seed, restart)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(path) as file:
         np.savez(file, objective=objective, centroids=centroids)
     return objective, centroids
 
 
+def _parameters(count: int, iterations: int, start: str, spherical: bool) -> "faiss.ClusteringParameters":
+    parameters = faiss.ClusteringParameters()
+    parameters.niter = iterations
+    parameters.nredo = 1
+    parameters.min_points_per_centroid = 1
+    parameters.max_points_per_centroid = count
+    parameters.spherical = spherical
+    if start == "k-means++":
+        if not hasattr(faiss, "ClusteringInitMethod_KMEANS_PLUS_PLUS"):
+            raise ValueError(f"faiss {faiss.__version__} knows no k-means++ starts: install faiss 1.14 or later")
+        parameters.init_method = faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS
+    elif start != "random":
+        raise ValueError(f"k-means starts 'random' or by 'k-means++', not {start!r}")
+    return parameters
+
+
 def _one_restart(
-    rows: np.ndarray, num_clusters: int, iterations: int, seed: int, restart: int
+    rows: np.ndarray, num_clusters: int, parameters: "faiss.ClusteringParameters", seed: int, restart: int
 ) -> tuple[float, np.ndarray]:
     """Mean squared distance before the last move of the centroids, and the centroids after it."""
     channels = rows.shape[1]
-    clustering = faiss.Clustering(channels, num_clusters)
-    clustering.niter = iterations
-    clustering.nredo = 1
+    clustering = faiss.Clustering(channels, num_clusters, parameters)
     clustering.seed = int(np.random.SeedSequence([seed, restart]).generate_state(1)[0] >> 1)
-    clustering.min_points_per_centroid = 1
-    clustering.max_points_per_centroid = len(rows)
     index = _flat_index(channels)
     if rows.dtype == np.float16:
         clustering.decode_block_size = min(len(rows), max(1, BLOCK_BYTES // (4 * channels)))

@@ -45,6 +45,26 @@ def test_same_seed_same_centroids_and_more_restarts_are_not_worse():
     assert many.objective <= few.objective
 
 
+def test_far_starts_reach_an_optimum_that_random_ones_miss():
+    rows, _ = blobs(count=1000, clusters=20, channels=8)
+    random, far = (kmeans(rows, 20, restarts=5, start=start).objective for start in ("random", "k-means++"))
+    assert far == pytest.approx(8 * 0.05**2, rel=0.05)
+    assert random > 1.05 * far
+
+
+def test_spherical_centroids_have_length_one():
+    rows = normalize_rows(np.random.default_rng(0).standard_normal((300, 8)))
+    found = kmeans(rows.astype(np.float16), 5, restarts=2, spherical=True)
+    np.testing.assert_allclose(np.linalg.norm(found.centroids, axis=1), 1, atol=1e-5)
+    assert (np.linalg.norm(kmeans(rows, 5, restarts=2).centroids, axis=1) < 0.9).all()
+
+
+def test_far_starts_need_a_faiss_that_has_them(monkeypatch):
+    monkeypatch.delattr(faiss, "ClusteringInitMethod_KMEANS_PLUS_PLUS")
+    with pytest.raises(ValueError, match="install faiss"):
+        kmeans(np.eye(4, dtype=np.float32), 2, start="k-means++")
+
+
 def test_finished_restarts_are_not_repeated(tmp_path):
     rows, _ = blobs(count=100)
     first = kmeans(rows, 3, restarts=2, restart_folder=tmp_path)
@@ -99,6 +119,7 @@ def test_gpus_are_used_where_faiss_sees_some(monkeypatch, processes, used):
         (np.zeros((4, 2), np.float64), dict(num_clusters=2), "float16 or float32"),
         (np.array([[1, 0], [np.nan, 0]], np.float16), dict(num_clusters=2), "row 1 .* NaN"),
         (np.zeros((4, 2), np.float32), dict(num_clusters=2, restarts=0), "at least one restart"),
+        (np.zeros((4, 2), np.float32), dict(num_clusters=2, start="far"), "not 'far'"),
     ],
 )
 def test_bad_input(rows, settings, message):
