@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmseg
+from mmengine.config import Config
 
 import mmluss
+from mmluss.apis.named_hooks import check_no_hook_twice
 
 CONFIG_SUFFIXES = (".py", ".json", ".yaml", ".yml")
 
@@ -67,7 +69,7 @@ def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
             :func:`find_config`.
 
     Raises:
-        SystemExit: The config or the tool is missing (message), or the tool ended so.
+        SystemExit: The config or the tool is missing or a hook is in the config twice (message), or the tool ended so.
     """
     script = Path(mmseg.__file__).resolve().parent / ".mim" / "tools" / f"{tool}.py"
     if not script.is_file():
@@ -77,6 +79,7 @@ def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
     if position is not None:
         try:
             arguments[position] = str(find_config(arguments[position]))
+            check_no_hook_twice(Config.fromfile(arguments[position]))
         except (FileNotFoundError, ValueError) as error:
             raise SystemExit(str(error)) from None
     sys.argv[1:] = arguments

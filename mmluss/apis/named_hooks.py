@@ -16,6 +16,23 @@ HOOK_NAMES = {
 }
 
 
+def check_no_hook_twice(cfg: Config) -> None:
+    """Refuse a config in which a hook is named in ``default_hooks`` and stands in ``custom_hooks`` as well.
+
+    Raises:
+        ValueError: Both would act, where before there were names the list replaced the hook of a base config.
+    """
+    named = cfg.get("default_hooks") or {}
+    for hook in cfg.get("custom_hooks") or []:
+        name = HOOK_NAMES.get(hook["type"])
+        # Seeding twice is seeding once.
+        if name in named and name != "epoch_seed":
+            raise ValueError(
+                f"{cfg.filename}: {hook['type']} stands in custom_hooks, and a base config has it as "
+                f"default_hooks.{name}, so both would act. Write its settings as default_hooks.{name}."
+            )
+
+
 def name_project_hooks(cfg: Config) -> None:
     """Move this project's hooks from a config's ``custom_hooks`` to their names in ``default_hooks``, with a warning.
 

@@ -80,12 +80,13 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
 
 @MODELS.register_module()
 class MultiCropDataPreProcessor(LUSSDataPreProcessor):
-    """Former name of ``LUSSDataPreProcessor``."""
+    """Former name of ``LUSSDataPreProcessor``, with the defaults that it had, those of mmseg."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         warnings.warn(
             "MultiCropDataPreProcessor is called LUSSDataPreProcessor now.",
             DeprecationWarning,
             stacklevel=2,
         )
-        super().__init__(*args, **kwargs)
+        former = dict(bgr_to_rgb=False, seg_pad_val=255)
+        super().__init__(**(former | kwargs))

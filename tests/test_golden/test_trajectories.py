@@ -146,7 +146,7 @@ def embedding_settings(settings, resnet_config) -> dict:
         temperature=settings["temperature"],
         epsilon=settings["epsilon"],
         sinkhorn_iterations=settings["sinkhorn_iterations"],
-        data_preprocessor=dict(type="mmseg.LUSSDataPreProcessor", crop_std=PIXELS["std"], **PIXELS),
+        data_preprocessor=dict(type="mmseg.LUSSDataPreProcessor", bgr_to_rgb=False, crop_std=PIXELS["std"], **PIXELS),
     )
 
 

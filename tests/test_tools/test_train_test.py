@@ -79,6 +79,21 @@ def test_unknown_config_ends_with_the_message_alone(tool, started):
     assert not started
 
 
+@pytest.mark.parametrize("tool", ["train", "test"])
+def test_hook_from_an_old_list_and_by_name_is_refused(tool, started, tmp_path):
+    base = find_config("pass-pretrain_r18_1xb64-40e_flowers15")
+    config = tmp_path / "old.py"
+    config.write_text(
+        f'_base_ = "{base}"\ncustom_hooks = [dict(type="EpochSeedHook"), dict(type="PrototypeHook", freeze_iters=7)]\n'
+    )
+    with pytest.raises(SystemExit, match=r"old\.py: PrototypeHook .* default_hooks\.prototypes"):
+        run_mmseg_tool(tool, [str(config)])
+    assert not started
+    config.write_text(f'_base_ = "{base}"\ncustom_hooks = [dict(type="EpochSeedHook"), dict(type="EMAHook")]\n')
+    run_mmseg_tool(tool, [str(config)])
+    assert len(started) == 1
+
+
 def test_missing_tools_of_mmseg_are_explained(tmp_path, monkeypatch):
     monkeypatch.setattr(mmseg, "__file__", str(tmp_path / "mmseg" / "__init__.py"))
     with pytest.raises(SystemExit, match="install its wheel"):
