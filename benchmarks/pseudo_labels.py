@@ -25,6 +25,7 @@ import mmluss  # noqa: F401
 from mmluss.clustering.embeddings import extract_embeddings
 from mmluss.clustering.image_batches import center_crop, image_sizes
 from mmluss.clustering.label_writing import label_path, write_pixel_labels
+from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.imagenets import ImageNetSDataset
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.models.nearest_centroid import resize_pixel_labels
@@ -118,13 +119,21 @@ def main() -> None:
         model = network(args.depth, args.categories, args.device)
         loop_embeddings(model, torch.utils.data.Subset(dataset, range(2)))
 
+        settings = PseudoLabelSettings(
+            args.categories,
+            crop_size=CROP,
+            batch_size=args.batch_size,
+            num_workers=args.workers,
+            writers=args.writers,
+        )
+
         def our_labels() -> None:
             sizes = image_sizes(dataset)
             ours = root / "ours"
-            write_pixel_labels(model, dataset, sizes, ours, 0.5, args.batch_size, args.workers, args.writers)
+            write_pixel_labels(model, dataset, sizes, ours, 0.5, settings)
 
         def our_embeddings() -> None:
-            extract_embeddings(model, dataset, root, "key", args.batch_size, args.workers, CROP)
+            extract_embeddings(model, dataset, root, "key", settings)
 
         rows = []
         for name, loop, ours in (

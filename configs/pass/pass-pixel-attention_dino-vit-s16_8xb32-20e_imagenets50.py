@@ -21,5 +21,5 @@ default_hooks = dict(
     prototypes=dict(type="PrototypeHook"),
     prototype_kmeans=dict(type="PrototypeKMeansHook"),
     collapse_warning=dict(type="CollapseWarningHook"),
-    pseudo_labels=dict(type="PseudoLabelHook", num_categories=50),
+    pseudo_labels=dict(type="PseudoLabelHook", num_clusters=50),
 )

@@ -17,5 +17,5 @@ train_cfg = dict(max_epochs=1)
 default_hooks = dict(
     prototypes=dict(type="PrototypeHook"),
     collapse_warning=dict(type="CollapseWarningHook", interval=15),
-    pseudo_labels=dict(type="PseudoLabelHook", num_categories=9, threshold_step=0.002, crop_size=192),
+    pseudo_labels=dict(type="PseudoLabelHook", num_clusters=9, threshold_step=0.002, crop_size=192),
 )

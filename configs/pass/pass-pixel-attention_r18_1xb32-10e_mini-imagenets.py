@@ -24,5 +24,5 @@ train_cfg = dict(max_epochs=10)
 default_hooks = dict(
     prototypes=dict(type="PrototypeHook"),
     collapse_warning=dict(type="CollapseWarningHook"),
-    pseudo_labels=dict(type="PseudoLabelHook", num_categories=9, threshold_step=0.002, crop_size=192),
+    pseudo_labels=dict(type="PseudoLabelHook", num_clusters=9, threshold_step=0.002, crop_size=192),
 )

@@ -20,5 +20,5 @@ optim_wrapper = dict(optimizer=dict(lr=6.0))
 default_hooks = dict(
     prototypes=dict(type="PrototypeHook"),
     collapse_warning=dict(type="CollapseWarningHook"),
-    pseudo_labels=dict(type="PseudoLabelHook", num_categories=50),
+    pseudo_labels=dict(type="PseudoLabelHook", num_clusters=50),
 )

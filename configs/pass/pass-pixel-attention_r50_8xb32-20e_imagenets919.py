@@ -13,5 +13,5 @@ val_cfg = None
 default_hooks = dict(
     prototypes=dict(type="PrototypeHook", freeze_iters=5005),
     collapse_warning=dict(type="CollapseWarningHook"),
-    pseudo_labels=dict(type="PseudoLabelHook", num_categories=919),
+    pseudo_labels=dict(type="PseudoLabelHook", num_clusters=919),
 )

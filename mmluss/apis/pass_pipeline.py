@@ -12,11 +12,11 @@ from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.named_hooks import name_project_hooks
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
-from mmluss.apis.steps import StepResult, StepRunner, file_hash, folder_hash
+from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.tool_processes import call_mmseg_tool
-from mmluss.clustering.stages import settings_hash
 from mmluss.datasets.imagenets import dataset_categories
 from mmluss.utils.atomic_files import write_json
+from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
 
 _SCORES = "scores.json"
 _LABEL_CHECKPOINT = "pixel_labels.pth"
@@ -49,7 +49,7 @@ class PASSPipeline:
         self.cfg = cfg
         self.data_root = str(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
-        self.data = folder_hash(self.data_root)
+        self.data = folder_fingerprint(self.data_root)
         self.num_clusters = _num_clusters(cfg)
         self.scored = Path(self.data_root, "validation-segmentation").is_dir()
         self.warm_start = cfg.get("warm_start")
@@ -157,7 +157,7 @@ class PASSPipeline:
             raise ValueError(
                 f"{self.step_cfgs['pixel_attention']} lacks a PseudoLabelHook: default_hooks.pseudo_labels."
             )
-        hook.num_categories = self.num_clusters
+        hook.num_clusters = self.num_clusters
         if not self.scored and hook.get("threshold", "val") == "val":
             hook.threshold = "otsu"
         self._expect_clusters(cfg)
@@ -192,7 +192,7 @@ class PASSPipeline:
             call_mmseg_tool("train", [folder / "config.py", "--work-dir", folder, "--resume"])
 
         hashes = dict(config=_text_hash(cfg), data=self.data)
-        hashes |= {Path(path).name: file_hash(path) for path in inputs if path is not None}
+        hashes |= {Path(path).name: file_fingerprint(path) for path in inputs if path is not None}
         return self.steps.run(name, hashes, work, figures, outputs or ["last_checkpoint"])
 
     def _test(self, name: str, trained: StepResult, checkpoint: str | None = None) -> StepResult:
@@ -204,7 +204,7 @@ class PASSPipeline:
             cfg.dump(folder / "config.py")
             call_mmseg_tool("test", [folder / "config.py", path, "--work-dir", folder])
 
-        hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_hash(path))
+        hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_fingerprint(path))
         return self.steps.run(name, hashes, work, _scores, [_SCORES, _MATCH])
 
 
@@ -248,7 +248,7 @@ def _flat(options: dict, prefix: str = "") -> dict:
 
 
 def _text_hash(cfg: Config) -> str:
-    return settings_hash(cfg.to_dict())
+    return settings_fingerprint(cfg.to_dict())
 
 
 def _last_checkpoint(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from mmluss.utils.atomic_files import replace_file
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -88,26 +89,14 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
         checkpoint: Anything that ``torch.load(weights_only=True)`` takes.
         path: Local file; its folder is made.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        torch.save(dict(checkpoint), partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replace_file(path) as file:
+        torch.save(dict(checkpoint), file)
 
 
 def write_centroids(centroids: Tensor, path: str | Path) -> None:
     """Write centroids ``(N, C)`` as float32 ``.npy``, completely or not at all."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.save(file, centroids.float().cpu().numpy(), allow_pickle=False)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replace_file(path) as file:
+        np.save(file, centroids.float().cpu().numpy(), allow_pickle=False)
 
 
 def _load(path: str | Path, map_location: str = "cpu", mmap: bool = False) -> Any:

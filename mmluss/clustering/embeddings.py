@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Embeddings of all training images in one memory-mapped file (PASS, step 2.2)."""
 
-import json
 import os
 import time
 from pathlib import Path
@@ -18,9 +17,10 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from mmluss.clustering.image_batches import center_crop, consecutive_batches, load_batches, my_share, normalized_parts
-from mmluss.clustering.kmeans import normalize_rows
 from mmluss.clustering.saliency import sample_saliency
-from mmluss.utils.atomic_files import replace_file, write_json
+from mmluss.clustering.settings import PseudoLabelSettings
+from mmluss.utils.atomic_files import replace_file
+from mmluss.utils.stage_record import StageRecord
 
 FLUSH_SECONDS = 10.0
 
@@ -49,14 +49,14 @@ class EmbeddingFile:
             raise ValueError(f"embeddings can be stored as float16 or float32, not {dtype!r}")
         self.path = Path(folder) / "embeddings.npy"
         done_path = self.path.with_name("embeddings_done.npy")
-        note_path = self.path.with_suffix(".json")
-        note = dict(key=key, shape=list(shape), dtype=dtype)
-        if dist.is_main_process() and not (note_path.is_file() and json.loads(note_path.read_text()) == note):
-            note_path.unlink(missing_ok=True)
-            _reserve(self.path, shape, np.dtype(dtype))
-            _reserve(done_path, shape[:1], np.dtype(np.uint8))
-            write_json(note_path, note)
-        dist.barrier()
+        record = StageRecord(self.path.with_suffix(".json"))
+        inputs = dict(key=key, shape=shape, dtype=dtype)
+        if record.result("rows", inputs) is None:
+            record.begin("rows", inputs)
+            if dist.is_main_process():
+                _reserve(self.path, shape, np.dtype(dtype))
+                _reserve(done_path, shape[:1], np.dtype(np.uint8))
+            record.finish("rows", inputs, {})
         self.rows = np.load(self.path, mmap_mode="r+", allow_pickle=False)
         self._done = np.load(done_path, mmap_mode="r+", allow_pickle=False)
         self._written: list[int] = []
@@ -67,8 +67,8 @@ class EmbeddingFile:
         return not self._done[indices].all()
 
     def write(self, indices: list[int], embeddings: np.ndarray) -> None:
-        """Write rows, L2-normalized; they are noted as there once they are on disk, every few seconds."""
-        self.rows[indices] = normalize_rows(embeddings)
+        """Write rows as they are; they are noted as there once they are on disk, every few seconds."""
+        self.rows[indices] = embeddings
         self._written += indices
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
@@ -101,11 +101,7 @@ def extract_embeddings(
     dataset: Dataset,
     folder: str | Path,
     key: str,
-    batch_size: int,
-    num_workers: int = 0,
-    crop_size: int | None = 224,
-    dtype: str = "float16",
-    use_saliency: bool = False,
+    settings: PseudoLabelSettings,
 ) -> np.ndarray:
     """Embeddings of all images of a data set, shared among processes; rows that are on disk already are kept.
 
@@ -116,11 +112,8 @@ def extract_embeddings(
         dataset: Gives whole images of a common short side (``ResizeEdge``, ``PackSegInputs``).
         folder: Where the memory-mapped files go; made if it is not there.
         key: Hash of weights, data list and settings.
-        batch_size: Images a batch and process.
-        num_workers: Loading processes of each process.
-        crop_size: Side of the center crop, pixels; None for whole images.
-        dtype: "float16" or "float32" on disk.
-        use_saliency: The saliency map of each data sample replaces the attention.
+        settings: ``batch_size``, ``num_workers``, ``crop_size``, ``dtype`` on disk, and whether the saliency map of
+            each data sample replaces the attention (``use_saliency``).
 
     Returns:
         Memory map (M, C), rows L2-normalized, read-only.
@@ -130,17 +123,19 @@ def extract_embeddings(
             The message names the image.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    store = EmbeddingFile(folder, key, (len(dataset), model.decode_head.centroids.shape[1]), dtype)
-    mine = my_share(consecutive_batches(len(dataset), batch_size))
+    store = EmbeddingFile(folder, key, (len(dataset), model.decode_head.centroids.shape[1]), settings.dtype)
+    mine = my_share(consecutive_batches(len(dataset), settings.batch_size))
     todo = [batch for batch in mine if store.missing(batch)]
     if len(todo) < len(mine):
         MMLogger.get_current_instance().info(f"embeddings: {len(mine) - len(todo)} of {len(mine)} batches are there")
-    loader = load_batches(dataset, todo, num_workers)
+    loader = load_batches(dataset, todo, settings.num_workers)
     progress = track(loader, "embeddings", total=len(todo), disable=not dist.is_main_process())
     for indices, data in zip(todo, progress, strict=True):
-        for inputs, positions in normalized_parts(model, data, crop_size):
+        for inputs, positions in normalized_parts(model, data, settings.crop_size):
             samples = [data["data_samples"][position] for position in positions]
-            saliency = _cropped_saliency(data, positions, crop_size).to(inputs.device) if use_saliency else None
+            saliency = None
+            if settings.use_saliency:
+                saliency = _cropped_saliency(data, positions, settings.crop_size).to(inputs.device)
             embeddings = model.image_embeddings(inputs, saliency).float().cpu().numpy()
             _check_finite(embeddings, samples)
             store.write([indices[position] for position in positions], embeddings)

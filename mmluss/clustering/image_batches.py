@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from mmengine import dist
 from mmengine.dataset import BaseDataset, pseudo_collate
-from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+
+from mmluss.utils.image_files import image_size
 
 READ_AHEAD = 1024
 """Image headers read at once."""
@@ -59,16 +60,8 @@ def image_sizes(dataset: BaseDataset, threads: int = 8) -> np.ndarray:
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(mine), READ_AHEAD):
             paths = [dataset.get_data_info(int(index))["img_path"] for index in mine[start : start + READ_AHEAD]]
-            sizes[start : start + len(paths)] = list(pool.map(_image_size, paths))
+            sizes[start : start + len(paths)] = list(pool.map(image_size, paths))
     return np.concatenate(dist.all_gather_object(sizes))
-
-
-def _image_size(path: str) -> tuple[int, int]:
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read as an image ({error}); replace it or take it out") from error
 
 
 def my_share(batches: list[list[int]]) -> list[list[int]]:

@@ -14,7 +14,7 @@ from mmengine import dist
 from mmengine.logging import MMLogger
 from rich.progress import track
 
-from mmluss.utils.atomic_files import replace_file
+from mmluss.utils.stage_record import read_arrays, write_arrays
 
 KMeansStart = Literal["random", "k-means++"]
 
@@ -24,11 +24,11 @@ BLOCK_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class KMeansResult:
-    """Outcome of a clustering of M rows into N clusters.
+    """Outcome of a clustering of M rows into K clusters.
 
     Attributes:
-        centroids: (N, C) float32, not normalized.
-        assignments: (M,) int64 in 0..N-1, the nearest centroid of each row.
+        centroids: (K, C) float32, not normalized.
+        assignments: (M,) int64 in 0..K-1, the nearest centroid of each row.
         objective: Mean squared distance of a row to its nearest centroid.
     """
 
@@ -50,6 +50,7 @@ def kmeans(
     restarts: int = 30,
     seed: int = 0,
     restart_folder: str | Path | None = None,
+    key: str = "",
     start: KMeansStart = "random",
     spherical: bool = False,
 ) -> KMeansResult:
@@ -58,21 +59,21 @@ def kmeans(
     The restarts are shared among processes, every one with a seed of its own, so the result does not depend on their
     number. A process uses its GPU (all GPUs where there is one process) if faiss sees any, else the CPU.
 
-    Memory for M rows of C channels and N clusters, beside the file that ``rows`` maps, whose pages the system reads and
+    Memory for M rows of C channels and K clusters, beside the file that ``rows`` maps, whose pages the system reads and
     drops as it likes (M x C x 2 bytes in half precision, 4.6 GiB for 1.2 million x 2048; it is quick where these fit
     into RAM): one decoded block of 64 MiB (half precision only), 12 M bytes of nearest centroids and distances, the
-    same again while they are copied, 16 N C bytes of centroids. For 1.2 million x 2048 and 919 clusters: 0.12 GiB.
+    same again while they are copied, 16 K C bytes of centroids. For 1.2 million x 2048 and 919 clusters: 0.12 GiB.
     Single-precision rows are used where they are. No copy of the rows is ever made.
 
     Args:
         rows: (M, C) float16 or float32, C-contiguous; an array or a memory map. L2-normalize them first
             (``normalize_rows``).
-        num_clusters: N.
+        num_clusters: K.
         iterations: Lloyd rounds of each restart.
         restarts: Random starts.
         seed: Seed of all restarts.
-        restart_folder: Each finished restart is kept here and is not repeated by a later call; the caller gives another
-            folder to other rows or settings.
+        restart_folder: Each finished restart is kept here and is not repeated by a later call with the same ``key``.
+        key: Fingerprint of rows and settings.
         start: Where a restart begins: "random" rows, or rows far from one another ("k-means++").
         spherical: Centroids are brought to length 1 after each round, so that near means of large cosine.
 
@@ -88,7 +89,7 @@ def kmeans(
     mine = range(rank, restarts, world_size)
     best = (float("inf"), -1, np.zeros((num_clusters, rows.shape[1]), np.float32))
     for restart in track(mine, description="k-means restarts", disable=rank != 0):
-        objective, centroids = _cached_restart(rows, num_clusters, parameters, seed, restart, restart_folder)
+        objective, centroids = _cached_restart(rows, num_clusters, parameters, seed, restart, restart_folder, key)
         best = min(best, (objective, restart, centroids), key=lambda candidate: candidate[:2])
     found = dist.all_gather_object(best[:2])
     winner = min(range(world_size), key=found.__getitem__)
@@ -106,7 +107,7 @@ def assign_rows(rows: np.ndarray, centroids: np.ndarray) -> KMeansResult:
 
     Args:
         rows: (M, C) float16 or float32.
-        centroids: (N, C) float32.
+        centroids: (K, C) float32.
     """
     index = _flat_index(rows.shape[1])
     index.add(np.ascontiguousarray(centroids, dtype=np.float32))
@@ -147,17 +148,16 @@ def _cached_restart(
     seed: int,
     restart: int,
     folder: str | Path | None,
+    key: str,
 ) -> tuple[float, np.ndarray]:
     if folder is None:
         return _one_restart(rows, num_clusters, parameters, seed, restart)
     path = Path(folder) / f"restart_{restart:03d}.npz"
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as stored:
-            return float(stored["objective"]), stored["centroids"]
+    stored = read_arrays(path, key)
+    if stored is not None:
+        return float(stored["objective"]), stored["centroids"]
     objective, centroids = _one_restart(rows, num_clusters, parameters, seed, restart)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replace_file(path) as file:
-        np.savez(file, objective=objective, centroids=centroids)
+    write_arrays(path, key, objective=np.array(objective), centroids=centroids)
     return objective, centroids
 
 

@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 
 from mmluss.clustering.image_batches import batches_of_equal_shape, load_batches, my_spread_share, normalized_parts
 from mmluss.clustering.saliency import sample_saliency
+from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.models.nearest_centroid import resize_pixel_labels
 
@@ -57,8 +58,7 @@ def predict_pixel_scores(
     model: nn.Module,
     dataset: Dataset,
     batches: list[list[int]],
-    num_workers: int = 0,
-    use_saliency: bool = False,
+    settings: PseudoLabelSettings,
     description: str = "pixel labels",
 ) -> Iterator[tuple[int, SegDataSample, Tensor, Tensor]]:
     """Category and foreground score of images, on the CPU.
@@ -67,47 +67,47 @@ def predict_pixel_scores(
         model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
         dataset: Gives whole images of a common short side.
         batches: Indices of the images that are loaded together.
-        num_workers: Loading processes.
-        use_saliency: The saliency map of each data sample replaces the attention score.
+        settings: ``num_workers``, and whether the saliency map of each data sample replaces the attention score
+            (``use_saliency``).
         description: Text of the progress bar.
 
     Yields:
-        Index and data sample of an image; category (h, w) int64 in 1..N; score float32 in 0..1, (h, w), or (H, W) of
+        Index and data sample of an image; category (h, w) int64 in 1..K; score float32 in 0..1, (h, w), or (H, W) of
         the image with saliency.
     """
-    loader = load_batches(dataset, batches, num_workers)
+    loader = load_batches(dataset, batches, settings.num_workers)
     progress = track(loader, description, total=len(batches), disable=not dist.is_main_process())
     for indices, data in zip(batches, progress, strict=True):
         for inputs, positions in normalized_parts(model, data):
             categories, scores = (tensor.cpu() for tensor in model.pixel_scores(inputs))
             for position, category, score in zip(positions, categories, scores, strict=True):
                 sample = data["data_samples"][position]
-                yield indices[position], sample, category, sample_saliency(sample) if use_saliency else score
+                yield indices[position], sample, category, sample_saliency(sample) if settings.use_saliency else score
 
 
 @dataclass
-class LabelCounts:
-    """How often each label 0..N occurs: ``pixels`` and ``images``, (N+1,) int64; ``reused`` label maps were there."""
+class LabelFrequencies:
+    """How often each label 0..K occurs: ``pixels`` and ``images``, (K + 1,) int64; ``reused`` label maps were there."""
 
     pixels: np.ndarray
     images: np.ndarray
     reused: int = 0
 
     @classmethod
-    def empty(cls, num_labels: int) -> "LabelCounts":
+    def empty(cls, num_labels: int) -> "LabelFrequencies":
         """Counts of no image."""
         return cls(np.zeros(num_labels, np.int64), np.zeros(num_labels, np.int64))
 
     def add(self, pixels: np.ndarray) -> None:
-        """Add one image with these pixels a label, (N+1,)."""
+        """Add one image with these pixels a label, (K + 1,)."""
         self.pixels += pixels
         self.images += pixels > 0
 
-    def summed_over_processes(self) -> "LabelCounts":
+    def summed_over_processes(self) -> "LabelFrequencies":
         """Counts of all processes together."""
         parts = dist.all_gather_object((self.pixels, self.images, self.reused))
         pixels, images, reused = zip(*parts, strict=True)
-        return LabelCounts(sum(pixels), sum(images), sum(reused))
+        return LabelFrequencies(sum(pixels), sum(images), sum(reused))
 
 
 def write_pixel_labels(
@@ -116,11 +116,8 @@ def write_pixel_labels(
     sizes: np.ndarray,
     folder: str | Path,
     threshold: float,
-    batch_size: int,
-    num_workers: int = 0,
-    writers: int = 4,
-    use_saliency: bool = False,
-) -> LabelCounts:
+    settings: PseudoLabelSettings,
+) -> LabelFrequencies:
     """Write one label PNG for each image, shared among processes; label maps that are there already are kept.
 
     Images of one shape go through the network together, in the same batches whatever is finished, so an interrupted run
@@ -132,26 +129,24 @@ def write_pixel_labels(
         sizes: (M, 2) width and height of each image file.
         folder: Root of the label maps; the caller removes those made with other settings (``remove_labels``).
         threshold: Pixels with a smaller score become 0.
-        batch_size: Images a batch and process, at most.
-        num_workers: Loading processes of each process.
-        writers: Threads that resize, encode and write.
-        use_saliency: The saliency map decides what is foreground.
+        settings: ``batch_size``, ``num_workers``, ``writers`` (threads that resize, encode and write), and whether the
+            saliency map decides what is foreground (``use_saliency``).
 
     Returns:
         Counts over all images and processes.
     """
-    mine = my_spread_share(batches_of_equal_shape(sizes, batch_size))
-    counts = LabelCounts.empty(len(model.decode_head.centroids) + 1)
-    with ThreadPoolExecutor(writers) as pool:
+    mine = my_spread_share(batches_of_equal_shape(sizes, settings.batch_size))
+    counts = LabelFrequencies.empty(len(model.decode_head.centroids) + 1)
+    with ThreadPoolExecutor(settings.writers) as pool:
         missing = _count_finished(dataset, [index for batch in mine for index in batch], folder, counts, pool)
         todo = [batch for batch in mine if not missing.isdisjoint(batch)]
         pending: deque[Future] = deque()
-        for index, sample, category, score in predict_pixel_scores(model, dataset, todo, num_workers, use_saliency):
+        for index, sample, category, score in predict_pixel_scores(model, dataset, todo, settings):
             if index not in missing:
                 continue
             path, size = label_path(dataset, index, folder), sample.metainfo["ori_shape"][:2]
             pending.append(pool.submit(_write_one, path, category, score, size, threshold, len(counts.pixels)))
-            if len(pending) > writers * PENDING_PER_WRITER:
+            if len(pending) > settings.writers * PENDING_PER_WRITER:
                 counts.add(pending.popleft().result())
         for future in pending:
             counts.add(future.result())
@@ -168,7 +163,7 @@ def _write_one(
 
 
 def _count_finished(
-    dataset: BaseDataset, indices: list[int], folder: str | Path, counts: LabelCounts, pool: ThreadPoolExecutor
+    dataset: BaseDataset, indices: list[int], folder: str | Path, counts: LabelFrequencies, pool: ThreadPoolExecutor
 ) -> set[int]:
     """Add the label maps that are there to the counts; indices of the others."""
     missing = set()

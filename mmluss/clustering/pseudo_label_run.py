@@ -21,9 +21,10 @@ from mmluss.clustering.image_batches import batches_of_equal_shape, image_sizes
 from mmluss.clustering.kmeans import kmeans
 from mmluss.clustering.label_writing import all_labels_written, remove_labels, write_pixel_labels
 from mmluss.clustering.settings import PseudoLabelSettings
-from mmluss.clustering.stages import StageRecord, data_hash, pipeline_text, settings_hash, weights_hash
 from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
 from mmluss.utils.atomic_files import replace_file, write_json
+from mmluss.utils.fingerprints import dataset_fingerprint, pipeline_text, settings_fingerprint, weights_fingerprint
+from mmluss.utils.stage_record import StageRecord
 
 CENTROID_STATE = ("decode_head.centroids", "decode_head.threshold")
 
@@ -39,10 +40,10 @@ def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation
     Raises:
         ValueError: Fewer images than clusters; threshold "val" without validation images, or without known categories.
     """
-    if len(dataset) < settings.num_categories:
+    if len(dataset) < settings.num_clusters:
         raise ValueError(
-            f"{len(dataset)} images cannot make {settings.num_categories} clusters: give more images, or a smaller "
-            "num_categories"
+            f"{len(dataset)} images cannot make {settings.num_clusters} clusters: give more images, or a smaller "
+            "num_clusters"
         )
     if settings.threshold == "val" and validation is None:
         raise ValueError("threshold 'val' needs validation images with masks; without any, use 'otsu' or a number")
@@ -53,7 +54,7 @@ def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation
 class PseudoLabelRun:
     """One run of steps 2.2 to 2.4 into a folder; a run that was interrupted goes on where it stopped.
 
-    The folder gets ``centroids.npy`` ((N, C) float32), ``pixel_labels/CATEGORY/NAME.png``,
+    The folder gets ``centroids.npy`` ((K, C) float32), ``pixel_labels/CATEGORY/NAME.png``,
     ``pixel_labels/manifest.json`` and, in ``clustering/``, the embeddings and the record of finished stages, which is
     not needed afterwards.
 
@@ -102,9 +103,9 @@ class PseudoLabelRun:
             dist.broadcast(contiguous, src=0)
             value.copy_(contiguous)
         # The normalization of images is in buffers that no checkpoint has.
-        self.weights = weights_hash(state | dict(model.named_buffers()), leave_out=CENTROID_STATE)
-        self.data = data_hash(dataset)
-        self._embedding_key = settings_hash(
+        self.weights = weights_fingerprint(state | dict(model.named_buffers()), leave_out=CENTROID_STATE)
+        self.data = dataset_fingerprint(dataset)
+        self._embedding_key = settings_fingerprint(
             dict(
                 weights=self.weights,
                 data=self.data,
@@ -120,7 +121,7 @@ class PseudoLabelRun:
         return image_sizes(self.dataset)
 
     def _labels_are_ours(self) -> bool:
-        return self.record.known("labels_started") or self.manifest.is_file()
+        return self.record.begun("labels") or self.manifest.is_file()
 
     def run(self) -> dict[str, Any]:
         """Do what is not done yet.
@@ -138,23 +139,24 @@ class PseudoLabelRun:
     def _run(self) -> dict[str, Any]:
         logger = MMLogger.get_current_instance()
         settings = self.settings
-        clustering_key = settings_hash(
-            dict(rows=self._embedding_key, **settings.chosen("num_categories", "iterations", "restarts", "seed"))
+        clustering_key = settings_fingerprint(
+            dict(rows=self._embedding_key, **settings.chosen("num_clusters", "iterations", "restarts", "seed"))
         )
         clustering = self._stage("clustering", clustering_key, self._cluster)
         centroids = torch.from_numpy(np.load(self.folder / "centroids.npy", allow_pickle=False))
         self.model.decode_head.set_centroids(centroids, 0.0)
-        threshold_key = settings_hash(
+        threshold_key = settings_fingerprint(
             dict(
                 clustering=clustering_key,
-                validation=settings.threshold == "val" and [data_hash(self.validation), pipeline_text(self.validation)],
+                validation=settings.threshold == "val"
+                and [dataset_fingerprint(self.validation), pipeline_text(self.validation)],
                 **settings.chosen("threshold", "threshold_step", "otsu_images"),
             )
         )
         threshold = self._stage("threshold", threshold_key, self._find_threshold)
         self.model.decode_head.set_centroids(centroids, threshold["value"])
         logger.info(f"foreground threshold: {threshold['value']:.4f} ({settings.threshold})")
-        labels_key = settings_hash(dict(clustering=clustering_key, threshold=threshold["value"]))
+        labels_key = settings_fingerprint(dict(clustering=clustering_key, threshold=threshold["value"]))
         labels = self._label(labels_key, threshold["value"])
         manifest = dict(
             settings=asdict(settings),
@@ -172,43 +174,35 @@ class PseudoLabelRun:
         return manifest
 
     def _stage(self, name: str, key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        result = self.record.result(name, key)
+        inputs = dict(key=key)
+        result = self.record.result(name, inputs)
         if result is None:
-            self.record.forget(name)
+            self.record.begin(name, inputs)
             start = time.monotonic()
             result = work()
             result["seconds"] = round(time.monotonic() - start, 2)
-            self.record.finish(name, key, result)
+            self.record.finish(name, inputs, result)
         return result
 
     def _cluster(self) -> dict[str, Any]:
         settings = self.settings
-        rows = extract_embeddings(
-            self.model,
-            self.dataset,
-            self.work_folder,
-            self._embedding_key,
-            settings.batch_size,
-            settings.num_workers,
-            settings.crop_size,
-            settings.dtype,
-            settings.use_saliency,
-        )
-        restart_key = settings_hash(
-            dict(rows=self._embedding_key, **settings.chosen("num_categories", "iterations", "seed"))
+        rows = extract_embeddings(self.model, self.dataset, self.work_folder, self._embedding_key, settings)
+        restart_key = settings_fingerprint(
+            dict(rows=self._embedding_key, **settings.chosen("num_clusters", "iterations", "seed"))
         )
         found = kmeans(
             rows,
-            settings.num_categories,
+            settings.num_clusters,
             settings.iterations,
             settings.restarts,
             settings.seed,
-            self.work_folder / f"restarts-{restart_key[:16]}",
+            self.work_folder / "restarts",
+            restart_key,
         )
         if dist.is_main_process():
             with replace_file(self.folder / "centroids.npy") as file:
                 np.save(file, found.centroids, allow_pickle=False)
-        sizes = np.bincount(found.assignments, minlength=settings.num_categories)
+        sizes = np.bincount(found.assignments, minlength=settings.num_clusters)
         result = dict(mean_squared_distance=found.objective, images_of_cluster=sizes.tolist())
         result.update(self._agreement(found.assignments))
         return result
@@ -232,16 +226,7 @@ class PseudoLabelRun:
         settings = self.settings
         if settings.threshold == "val":
             batches = batches_of_equal_shape(image_sizes(self.validation), settings.batch_size)
-            sweep = sweep_thresholds(
-                self.model,
-                self.validation,
-                batches,
-                len(self.validation.metainfo["classes"]) - 1,
-                settings.num_categories,
-                settings.num_workers,
-                settings.use_saliency,
-                settings.threshold_step,
-            )
+            sweep = sweep_thresholds(self.model, self.validation, batches, settings)
             return dict(
                 value=float(sweep["best_threshold"]),
                 validation_miou=float(sweep["best_miou"]),
@@ -254,40 +239,32 @@ class PseudoLabelRun:
             batches = [
                 looked_at[batch].tolist() for batch in batches_of_equal_shape(sizes[looked_at], settings.batch_size)
             ]
-            histogram, edges = score_histogram(
-                self.model, self.dataset, batches, settings.num_workers, settings.use_saliency
+            histogram, edges = score_histogram(self.model, self.dataset, batches, settings)
+            return dict(
+                value=otsu_threshold(histogram, edges),
+                images=len(looked_at),
+                # Coarser than what Otsu's method saw: for pictures.
+                histogram=np.round(histogram.reshape(256, -1).sum(axis=1), 4).tolist(),
             )
-            return dict(value=otsu_threshold(histogram, edges), images=len(looked_at))
         return dict(value=float(settings.threshold))
 
     def _label(self, key: str, threshold: float) -> dict[str, Any]:
-        done = self.record.result("labels", key)
+        inputs = dict(key=key)
+        done = self.record.result("labels", inputs)
         if done is not None and all_labels_written(self.dataset, self.label_folder):
             return done
-        self.record.forget("labels")
-        if self.record.result("labels_started", key) is None:
+        if not self.record.begun("labels", inputs):
             if self._labels_are_ours():
                 remove_labels(self.dataset, self.label_folder)
                 self.manifest.unlink(missing_ok=True)
-            self.record.finish("labels_started", key, {})
-        settings = self.settings
+            self.record.begin("labels", inputs)
         start = time.monotonic()
-        counts = write_pixel_labels(
-            self.model,
-            self.dataset,
-            self.sizes,
-            self.label_folder,
-            threshold,
-            settings.batch_size,
-            settings.num_workers,
-            settings.writers,
-            settings.use_saliency,
-        )
+        counts = write_pixel_labels(self.model, self.dataset, self.sizes, self.label_folder, threshold, self.settings)
         result = dict(
             pixels_of_label=counts.pixels.tolist(),
             images_with_label=counts.images.tolist(),
             reused=counts.reused,
             seconds=round(time.monotonic() - start, 2),
         )
-        self.record.finish("labels", key, result)
+        self.record.finish("labels", inputs, result)
         return result

@@ -2,7 +2,7 @@
 """Settings of clustering and labeling."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -10,7 +10,7 @@ class PseudoLabelSettings:
     """How to cluster and label.
 
     Attributes:
-        num_categories: N, the number of clusters.
+        num_clusters: K, the number of clusters.
         threshold: A number in 0..1; "val": the best mIoU on validation images with masks; "otsu": from the scores of
             the training images alone.
         threshold_step: Distance of the thresholds 0..0.80 that "val" tries. The mean attention of a shortly trained
@@ -30,14 +30,14 @@ class PseudoLabelSettings:
         ValueError: A threshold that is neither of these, or a step that is not within 0..0.80.
     """
 
-    num_categories: int
-    threshold: float | str = "val"
+    num_clusters: int
+    threshold: float | Literal["val", "otsu"] = "val"
     threshold_step: float = 0.01
     crop_size: int | None = 224
     iterations: int = 20
     restarts: int = 30
     seed: int = 0
-    dtype: str = "float16"
+    dtype: Literal["float16", "float32"] = "float16"
     use_saliency: bool = False
     otsu_images: int = 10000
     batch_size: int = 32

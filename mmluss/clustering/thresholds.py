@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from mmluss.clustering.image_batches import my_spread_share
 from mmluss.clustering.label_writing import predict_pixel_scores
+from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.evaluation.threshold_sweep import ThresholdSweep
 from mmluss.models.nearest_centroid import resize_pixel_labels
 
@@ -51,8 +52,7 @@ def score_histogram(
     model: nn.Module,
     dataset: Dataset,
     batches: list[list[int]],
-    num_workers: int = 0,
-    use_saliency: bool = False,
+    settings: PseudoLabelSettings,
     bins: int = HISTOGRAM_BINS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Histogram of the foreground scores of images in 0..1, every image with the same weight; shared among processes.
@@ -61,8 +61,7 @@ def score_histogram(
         model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
         dataset: Gives whole images of a common short side.
         batches: Indices of the images that are loaded together.
-        num_workers: Loading processes of each process.
-        use_saliency: Take the saliency map of each data sample instead of the attention.
+        settings: ``num_workers`` and ``use_saliency``.
         bins: Number of equal bins.
 
     Returns:
@@ -70,7 +69,7 @@ def score_histogram(
     """
     share = my_spread_share(batches)
     found = {}
-    for index, _, _, score in predict_pixel_scores(model, dataset, share, num_workers, use_saliency, "score histogram"):
+    for index, _, _, score in predict_pixel_scores(model, dataset, share, settings, "score histogram"):
         found[index] = torch.histc(score, bins, 0, 1).double() / score.numel()
     total = sum(found.values(), torch.zeros(bins, dtype=torch.float64))
     return sum(dist.all_gather_object(total.numpy())), np.linspace(0, 1, bins + 1)
@@ -81,23 +80,16 @@ def sweep_thresholds(
     model: nn.Module,
     dataset: Dataset,
     batches: list[list[int]],
-    num_categories: int,
-    num_clusters: int,
-    num_workers: int = 0,
-    use_saliency: bool = False,
-    step: float = 0.01,
+    settings: PseudoLabelSettings,
 ) -> dict[str, Any]:
     """Validation mIoU at each threshold 0, step, 2 * step .. 0.80, each with its own matching; shared among processes.
 
     Args:
         model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
-        dataset: Gives whole images of a common short side, with masks in their original size.
+        dataset: Gives whole images of a common short side, with masks in their original size; its meta information has
+            the true categories.
         batches: Indices of the images that are loaded together.
-        num_categories: True categories, 0 aside.
-        num_clusters: Predicted categories N, 0 aside.
-        num_workers: Loading processes of each process.
-        use_saliency: The saliency map of each data sample replaces the attention.
-        step: Distance of the thresholds.
+        settings: ``num_clusters``, ``threshold_step``, ``num_workers`` and ``use_saliency``.
 
     Returns:
         What ``ThresholdSweep.compute`` gives, with ``best_threshold`` and ``best_miou``.
@@ -105,10 +97,11 @@ def sweep_thresholds(
     Raises:
         ValueError: An image has no mask; the message names it.
     """
-    thresholds = np.round(np.linspace(0, 0.8, round(0.8 / step) + 1), 6)
-    sweep = ThresholdSweep(num_categories, thresholds, num_predicted=num_clusters)
+    thresholds = np.round(np.linspace(0, 0.8, round(0.8 / settings.threshold_step) + 1), 6)
+    num_categories = len(dataset.metainfo["classes"]) - 1
+    sweep = ThresholdSweep(num_categories, thresholds, num_predicted=settings.num_clusters)
     share = my_spread_share(batches)
-    scored = predict_pixel_scores(model, dataset, share, num_workers, use_saliency, "threshold sweep")
+    scored = predict_pixel_scores(model, dataset, share, settings, "threshold sweep")
     for _, sample, category, score in scored:
         if "gt_sem_seg" not in sample:
             raise ValueError(

@@ -1,12 +1,12 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Label maps as images: id = R + 256 * G in 8-bit RGB PNG files. Nothing else in the package knows of this coding."""
 
-import os
-import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from mmluss.utils.atomic_files import replace_file
 
 IGNORE_INDEX = 1000
 """Id of the pixels that take no part in training and scores."""
@@ -98,17 +98,8 @@ def write_label_map(path: str | Path, ids: np.ndarray) -> None:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     content = cv2.imencode(".png", bgr, _PNG_PARAMETERS)[1].tobytes()
-    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
-    try:
-        try:
-            partial.write_bytes(content)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with replace_file(path, sync=False) as file:
+        file.write(content)
 
 
 def _ids_from_channels(image: np.ndarray, red: int, green: int) -> np.ndarray:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from os.path import isdir, join
 from typing import NamedTuple
 
-IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+from mmluss.utils.image_files import IMAGE_SUFFIXES, is_image
+
 _LABEL_SUFFIXES = frozenset({".png"})
 _SPLITS_THAT_NAME_CATEGORIES = ("train", "validation", "train-semi", "test")
 
@@ -34,12 +35,6 @@ class Sample(NamedTuple):
     image_path: str
     label_path: str | None
     saliency_path: str | None
-
-
-def is_image(name: str) -> bool:
-    """Whether a file name has an image's suffix and is not hidden."""
-    stem, dot, suffix = name.rpartition(".")
-    return (dot + suffix).lower() in IMAGE_SUFFIXES and stem[:1] not in ("", ".")
 
 
 def list_images(folder: str) -> list[str]:

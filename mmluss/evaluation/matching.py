@@ -10,6 +10,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 
+from mmluss.utils.atomic_files import replace_file
+
 UNMATCHED = -1
 
 
@@ -103,11 +105,8 @@ def write_match(path: str | os.PathLike, match: np.ndarray) -> None:
         path: The file to write; its folder is made if need be.
         match: (K + 1,) as the assignments return it.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(match_to_json(match))
-    os.replace(temporary, path)
+    with replace_file(path) as file:
+        file.write(match_to_json(match).encode())
 
 
 def read_match(path: str | os.PathLike, num_categories: int) -> np.ndarray:

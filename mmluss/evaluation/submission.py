@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from rich.progress import track
 
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.evaluation.folder import PredictionError, label_names, listing
 from mmluss.evaluation.matching import UNMATCHED, match_to_json
-
-IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
+from mmluss.utils.atomic_files import replace_file
+from mmluss.utils.image_files import image_size, is_image
 
 
 @dataclass(frozen=True)
@@ -72,21 +71,19 @@ def read_method(path: str | os.PathLike) -> Method:
     return Method(*(line.split(": ", 1)[1] for line in lines))
 
 
-def image_sizes(folder: str | os.PathLike) -> dict[str, tuple[int, int]]:
+def named_image_sizes(folder: str | os.PathLike) -> dict[str, tuple[int, int]]:
     """Height and width of every image below a folder by its name ``CATEGORY/NAME``, without suffix.
 
     Raises:
         FileNotFoundError: If there is no such folder or it has no images.
+        ValueError: If a file is not an image.
     """
     folder = Path(folder)
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    paths = sorted(path for path in folder.rglob("*") if is_image(path.name))
     if not paths:
         raise FileNotFoundError(f"{folder}: no images")
-    sizes = {}
-    for path in paths:
-        with Image.open(path) as image:
-            sizes[path.relative_to(folder).with_suffix("").as_posix()] = (image.height, image.width)
-    return sizes
+    names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
+    return {name: image_size(path)[::-1] for name, path in zip(names, paths, strict=True)}
 
 
 def check_predictions(
@@ -158,18 +155,11 @@ def write_submission(
         method: Description of the method.
         match: (K + 1,) category of each predicted id for the unsupervised protocol; None if ids are categories.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            for parent in sorted({os.path.dirname(name) for name in names} - {""}):
-                archive.writestr(zipfile.ZipInfo(f"{parent}/"), b"")
-            archive.writestr(zipfile.ZipInfo("method.txt"), method.text())
-            if match is not None:
-                archive.writestr(zipfile.ZipInfo("match.json"), match_to_json(match))
-            for name in track(sorted(names), "Packing"):
-                archive.writestr(zipfile.ZipInfo(f"{name}.png"), Path(folder, f"{name}.png").read_bytes())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replace_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for parent in sorted({os.path.dirname(name) for name in names} - {""}):
+            archive.writestr(zipfile.ZipInfo(f"{parent}/"), b"")
+        archive.writestr(zipfile.ZipInfo("method.txt"), method.text())
+        if match is not None:
+            archive.writestr(zipfile.ZipInfo("match.json"), match_to_json(match))
+        for name in track(sorted(names), "Packing"):
+            archive.writestr(zipfile.ZipInfo(f"{name}.png"), Path(folder, f"{name}.png").read_bytes())

@@ -4,7 +4,9 @@
 import json
 import math
 import os
-from collections.abc import Iterator
+import shutil
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -13,23 +15,54 @@ import numpy as np
 
 
 @contextmanager
-def replace_file(path: str | Path) -> Iterator[BinaryIO]:
+def replace_file(path: str | Path, sync: bool = True) -> Iterator[BinaryIO]:
     """Open a file that takes the place of ``path`` once it is complete; after an error ``path`` is as it was.
 
     Args:
         path: The file to write; its folder is made if need be.
+        sync: Wait until the content is on disk, so that not even a power failure leaves an empty file in its place.
+            False for many files that a later run looks through anyway.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     try:
         with open(temporary, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace_by(path: str | Path, write: Callable[[Path], None], writes: bool = True) -> None:
+    """Have a file written under another name that takes the place of ``path`` once it is complete.
+
+    For writers that want a name or a folder instead of an open file.
+
+    Args:
+        path: The file or folder to write; what is there must be a file, or nothing.
+        write: Writes to the path that it is given, which lies in the same folder and ends as ``path`` does.
+        writes: Whether this process is the one whose call of ``write`` leaves a file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    try:
+        write(temporary)
+        if writes:
+            os.replace(temporary, path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    # Threads of one process may write the same file, too.
+    return path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
 
 
 def write_json(path: str | Path, content: dict) -> None:

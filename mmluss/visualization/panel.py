@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """One picture that shows what each step makes of a few images."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
+from mmluss.utils.atomic_files import replace_file
 
 _IGNORE_COLOUR = (255, 255, 255)
 # Not in the palette of the classes, whose values are multiples of 64 or next to them.
@@ -82,8 +82,6 @@ def draw_panel(
     handles = [Patch(color=np.array(palette[label]) / 255, label=classes[label]) for label in sorted(shown)]
     handles.append(Patch(color=np.array(_UNMATCHED_COLOUR) / 255, label="no category"))
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8)
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    figure.savefig(temporary, dpi=110, format="png")
-    os.replace(temporary, path)
-    return path
+    with replace_file(path) as file:
+        figure.savefig(file, dpi=110, format="png")
+    return Path(path)

@@ -85,7 +85,7 @@ def tiny_configs(tiny_data, tmp_path_factory) -> dict[str, Path]:
             cfg.default_hooks.prototypes.update(freeze_iters=2, queue_start_epoch=0)
         if step == "pixel_attention":
             cfg.model.pretrained = None
-            cfg.default_hooks.pseudo_labels.update(num_categories=len(COLOURS), crop_size=48, restarts=2)
+            cfg.default_hooks.pseudo_labels.update(num_clusters=len(COLOURS), crop_size=48, restarts=2)
         paths[step] = folder / f"{step}.py"
         cfg.dump(paths[step])
     return paths

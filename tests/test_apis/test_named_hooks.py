@@ -17,7 +17,7 @@ def test_old_list_becomes_named_hooks():
             custom_hooks=[
                 dict(type="PrototypeHook", freeze_iters=2),
                 dict(type="EMAHook"),
-                dict(type="PseudoLabelHook", num_categories=5),
+                dict(type="PseudoLabelHook", num_clusters=5),
             ],
         )
     )
@@ -26,7 +26,7 @@ def test_old_list_becomes_named_hooks():
     assert cfg.default_hooks == dict(
         prototypes=dict(type="PrototypeHook", freeze_iters=2),
         collapse_warning=dict(type="CollapseWarningHook"),
-        pseudo_labels=dict(type="PseudoLabelHook", num_categories=5),
+        pseudo_labels=dict(type="PseudoLabelHook", num_clusters=5),
     )
     assert cfg.custom_hooks == [dict(type="EMAHook")]
 

@@ -1,10 +1,9 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import json
-import os
 
 import pytest
 
-from mmluss.apis.steps import StepRunner, file_hash, folder_hash
+from mmluss.apis.steps import StepRunner
 
 
 class Work:
@@ -65,7 +64,7 @@ def test_an_interrupted_step_goes_on_in_its_folder(tmp_path):
     work = Work(failures=1)
     with pytest.raises(RuntimeError, match="interrupted"):
         run(tmp_path, work, {"config": "a"})
-    assert not (tmp_path / "step" / "step_done.json").exists()
+    assert json.loads((tmp_path / "step" / "step.json").read_text())["step"]["result"] is None
     run(tmp_path, work, {"config": "a"})
     assert (tmp_path / "step" / "partial1").exists()
 
@@ -83,34 +82,6 @@ def test_a_step_without_its_output_says_so(tmp_path):
         StepRunner(tmp_path).run("step", {}, lambda folder: None, lambda folder: {}, ["result.txt"])
 
 
-def test_folder_hash_sees_what_changed_behind_links(tmp_path):
-    target = tmp_path / "elsewhere"
-    target.mkdir()
-    (target / "a.png").write_bytes(b"1")
-    data = tmp_path / "data"
-    data.mkdir()
-    (data / "category").symlink_to(target)
-    before = folder_hash(data)
-    os.utime(target / "a.png", ns=(0, 0))
-    assert folder_hash(data) != before
-
-
-def test_folder_hash_sees_names_and_sizes(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"1")
-    before = folder_hash(tmp_path)
-    (tmp_path / "notes.txt").write_text("not data")
-    assert folder_hash(tmp_path) == before
-    (tmp_path / "a.png").write_bytes(b"12")
-    assert folder_hash(tmp_path) != before
-    with pytest.raises(FileNotFoundError, match="--data-root"):
-        folder_hash(tmp_path / "missing")
-
-
-def test_file_hash_is_sha256(tmp_path):
-    (tmp_path / "f").write_bytes(b"abc")
-    assert file_hash(tmp_path / "f").startswith("ba7816bf")
-
-
 def test_manifest_is_json(tmp_path):
     run(tmp_path, Work(), {"config": "a"})
-    assert json.loads((tmp_path / "step" / "step_done.json").read_text())["figures"] == {"x": 1.5}
+    assert json.loads((tmp_path / "step" / "step.json").read_text())["step"]["result"]["figures"] == {"x": 1.5}

@@ -12,6 +12,7 @@ from mmseg.models.data_preprocessor import SegDataPreProcessor
 from torch import Tensor, nn
 
 import mmluss  # noqa: F401
+from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.imagenets import ImageNetSDataset
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.models.nearest_centroid import pixel_categories
@@ -28,6 +29,12 @@ TEST_PIPELINE = [
     dict(type="LoadImageNetSAnnotations"),
     dict(type="PackSegInputs"),
 ]
+
+
+def small_settings(**changes) -> PseudoLabelSettings:
+    """Settings for the few small photos."""
+    defaults = dict(num_clusters=3, threshold=0.5, crop_size=CROP, restarts=3, batch_size=4, num_workers=0)
+    return PseudoLabelSettings(**(defaults | changes))
 
 
 def write_split(root: Path, split: str, images: int, seed: int, masks: bool = False) -> None:

@@ -9,8 +9,7 @@ from torch import nn
 from mmluss.clustering.embeddings import EmbeddingFile, extract_embeddings
 from mmluss.clustering.image_batches import center_crop
 from mmluss.clustering.saliency import pipeline_with_saliency
-
-from .small_world import CROP, TEST_PIPELINE, SmallSegmentor, photos
+from tests.test_clustering.small_world import CROP, TEST_PIPELINE, SmallSegmentor, photos, small_settings
 
 
 def one_at_a_time(model: nn.Module, dataset, saliency_root=None) -> np.ndarray:
@@ -33,7 +32,7 @@ def one_at_a_time(model: nn.Module, dataset, saliency_root=None) -> np.ndarray:
 def test_rows_are_those_of_single_images(photo_root, model, tmp_path, dtype, tolerance, num_workers):
     dataset = photos(photo_root)
     folder = tmp_path / "new"
-    rows = extract_embeddings(model, dataset, folder, "key", 4, num_workers, crop_size=CROP, dtype=dtype)
+    rows = extract_embeddings(model, dataset, folder, "key", small_settings(num_workers=num_workers, dtype=dtype))
     assert isinstance(rows, np.memmap)
     assert rows.dtype == dtype
     np.testing.assert_allclose(rows, one_at_a_time(model, dataset), atol=tolerance)
@@ -43,20 +42,20 @@ def test_saliency_takes_the_place_of_attention(photo_root, model, tmp_path):
     folder = photo_root / "saliency"
     pipeline = pipeline_with_saliency(TEST_PIPELINE)
     dataset = photos(photo_root, pipeline=pipeline, saliency_root=str(folder))
-    rows = extract_embeddings(model, dataset, tmp_path, "key", 4, crop_size=CROP, dtype="float32", use_saliency=True)
+    rows = extract_embeddings(model, dataset, tmp_path, "key", small_settings(dtype="float32", use_saliency=True))
     np.testing.assert_allclose(rows, one_at_a_time(model, dataset, folder), atol=1e-5)
     assert np.abs(rows - one_at_a_time(model, dataset)).max() > 1e-2
 
 
 def test_an_image_without_saliency_is_named(photo_root, model, tmp_path):
     with pytest.raises(ValueError, match=r"amber_0\.png comes without a saliency map"):
-        extract_embeddings(model, photos(photo_root), tmp_path, "key", 4, crop_size=CROP, use_saliency=True)
+        extract_embeddings(model, photos(photo_root), tmp_path, "key", small_settings(use_saliency=True))
 
 
 def test_an_interrupted_extraction_goes_on(photo_root, model, tmp_path, monkeypatch):
     monkeypatch.setattr("mmluss.clustering.embeddings.FLUSH_SECONDS", -1.0)
     dataset = photos(photo_root)
-    whole = extract_embeddings(model, dataset, tmp_path / "whole", "key", 4, crop_size=CROP)
+    whole = extract_embeddings(model, dataset, tmp_path / "whole", "key", small_settings())
     batches = model.forwards
     embeddings = model.image_embeddings
 
@@ -67,10 +66,10 @@ def test_an_interrupted_extraction_goes_on(photo_root, model, tmp_path, monkeypa
 
     monkeypatch.setattr(model, "image_embeddings", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        extract_embeddings(model, dataset, tmp_path / "parts", "key", 4, crop_size=CROP)
+        extract_embeddings(model, dataset, tmp_path / "parts", "key", small_settings())
     monkeypatch.undo()
     model.forwards = 0
-    parts = extract_embeddings(model, dataset, tmp_path / "parts", "key", 4, crop_size=CROP)
+    parts = extract_embeddings(model, dataset, tmp_path / "parts", "key", small_settings())
     assert model.forwards == batches - 2
     np.testing.assert_array_equal(parts, whole)
 
@@ -79,13 +78,15 @@ def test_rows_of_other_weights_are_replaced(photo_root, tmp_path):
     dataset = photos(photo_root)
     for seed in (0, 1):
         model = SmallSegmentor(seed=seed)
-        rows = extract_embeddings(model, dataset, tmp_path, f"key {seed}", 4, crop_size=CROP, dtype="float32")
+        rows = extract_embeddings(model, dataset, tmp_path, f"key {seed}", small_settings(dtype="float32"))
         np.testing.assert_allclose(rows, one_at_a_time(model, dataset), atol=1e-6)
 
 
 def test_whole_images_without_a_crop(photo_root, model, tmp_path):
     dataset = photos(photo_root)
-    rows = extract_embeddings(model, dataset, tmp_path, "key", 18, crop_size=None, dtype="float32")
+    rows = extract_embeddings(
+        model, dataset, tmp_path, "key", small_settings(batch_size=18, crop_size=None, dtype="float32")
+    )
     image = (dataset[7]["inputs"].flip(0).float()[None] - 100) / 50
     np.testing.assert_allclose(rows[7], model.image_embeddings(image)[0].detach(), atol=1e-6)
 
@@ -94,7 +95,7 @@ def test_an_embedding_that_is_not_finite_names_its_image(photo_root, model, tmp_
     with torch.no_grad():
         model.kernel[0] = float("nan")
     with pytest.raises(ValueError, match=r"the embedding of .*amber_0\.png holds NaN or infinity"):
-        extract_embeddings(model, photos(photo_root), tmp_path, "key", 4, crop_size=CROP)
+        extract_embeddings(model, photos(photo_root), tmp_path, "key", small_settings())
 
 
 def test_another_dtype_is_refused(tmp_path):
@@ -105,4 +106,4 @@ def test_another_dtype_is_refused(tmp_path):
 def test_a_full_disk_shows_before_the_work(tmp_path):
     with pytest.raises(OSError, match=r"cannot make room for .*embeddings\.npy"):
         EmbeddingFile(tmp_path, "key", (2**52, 2**8), "float32")
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("*.npy*"))

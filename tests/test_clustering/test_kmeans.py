@@ -70,7 +70,7 @@ def test_finished_restarts_are_not_repeated(tmp_path):
     first = kmeans(rows, 3, restarts=2, restart_folder=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["restart_000.npz", "restart_001.npz"]
     better = first.centroids + 1
-    np.savez(tmp_path / "restart_001.npz", objective=-1.0, centroids=better)
+    np.savez(tmp_path / "restart_001.npz", key="", objective=-1.0, centroids=better)
     np.testing.assert_array_equal(kmeans(rows, 3, restarts=3, restart_folder=tmp_path).centroids, better)
 
 

@@ -9,8 +9,7 @@ from mmluss.clustering.label_writing import all_labels_written, label_path, remo
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.models.nearest_centroid import resize_pixel_labels
-
-from .small_world import TEST_PIPELINE, photos
+from tests.test_clustering.small_world import TEST_PIPELINE, photos, small_settings
 
 THRESHOLD = 0.5
 
@@ -37,7 +36,7 @@ def written_labels(dataset, folder) -> list[np.ndarray]:
 
 
 def write(model, dataset, folder, **kwargs):
-    return write_pixel_labels(model, dataset, image_sizes(dataset), folder, THRESHOLD, 4, **kwargs)
+    return write_pixel_labels(model, dataset, image_sizes(dataset), folder, THRESHOLD, small_settings(**kwargs))
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

@@ -16,20 +16,13 @@ import torch.multiprocessing as mp
 from mmluss.clustering import pseudo_label_run
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
-from mmluss.clustering.settings import PseudoLabelSettings
-
-from .small_world import CATEGORIES, CROP, TEST_PIPELINE, SmallSegmentor, photos
-
-
-def settings(**changes) -> PseudoLabelSettings:
-    defaults = dict(num_categories=3, threshold=0.5, crop_size=CROP, restarts=3, batch_size=4, num_workers=0)
-    return PseudoLabelSettings(**(defaults | changes))
+from tests.test_clustering.small_world import CATEGORIES, TEST_PIPELINE, SmallSegmentor, photos, small_settings
 
 
 def labeling(photo_root: Path, folder: Path, model=None, validation=False, **changes) -> PseudoLabelRun:
     model = model or SmallSegmentor()
     others = photos(photo_root, "validation") if validation else None
-    return PseudoLabelRun(model, photos(photo_root), folder, settings(**changes), others)
+    return PseudoLabelRun(model, photos(photo_root), folder, small_settings(**changes), others)
 
 
 def outcome(folder: Path) -> dict[str, bytes]:
@@ -140,7 +133,7 @@ def test_a_killed_run_gives_the_same_in_the_end(photo_root, tmp_path, uninterrup
 
 @pytest.mark.parametrize(
     "changes",
-    [dict(threshold=0.55), dict(num_categories=2), dict(crop_size=20), dict(seed=1, restarts=1), dict(dtype="float32")],
+    [dict(threshold=0.55), dict(num_clusters=2), dict(crop_size=20), dict(seed=1, restarts=1), dict(dtype="float32")],
 )
 def test_labels_of_other_settings_are_replaced(photo_root, tmp_path, changes):
     labeling(photo_root, tmp_path / "changed").run()
@@ -190,7 +183,7 @@ def test_saliency(photo_root, tmp_path):
     dataset = photos(
         photo_root, pipeline=pipeline_with_saliency(TEST_PIPELINE), saliency_root=str(photo_root / "saliency")
     )
-    with_saliency = settings(use_saliency=True, threshold="otsu")
+    with_saliency = small_settings(use_saliency=True, threshold="otsu")
     manifest = PseudoLabelRun(SmallSegmentor(), dataset, tmp_path, with_saliency).run()
     assert manifest["settings"]["use_saliency"]
     assert 0.3 < manifest["threshold"]["value"] < 0.7
@@ -217,7 +210,7 @@ def test_two_processes_give_the_result_of_one(photo_root, tmp_path, uninterrupte
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict(num_categories=19), "18 images cannot make 19 clusters"),
+        (dict(num_clusters=19), "18 images cannot make 19 clusters"),
         (dict(threshold="val"), "needs validation images with masks"),
         (dict(threshold="best"), "not 'best'"),
         (dict(threshold=1.5), "not 1.5"),
@@ -233,7 +226,11 @@ def test_validation_images_of_unknown_categories(photo_root, tmp_path):
     (tmp_path / "validation" / "a.png").symlink_to(photo_root / "train" / "blue" / "blue_0.png")
     with pytest.raises(ValueError, match="validation images of known categories"):
         PseudoLabelRun(
-            SmallSegmentor(), photos(photo_root), tmp_path, settings(threshold="val"), photos(tmp_path, "validation")
+            SmallSegmentor(),
+            photos(photo_root),
+            tmp_path,
+            small_settings(threshold="val"),
+            photos(tmp_path, "validation"),
         )
 
 

@@ -6,8 +6,7 @@ from skimage.filters import threshold_otsu
 
 from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
 from mmluss.models.nearest_centroid import resize_pixel_labels
-
-from .small_world import CATEGORIES, photos
+from tests.test_clustering.small_world import photos, small_settings
 
 BATCHES = [[0, 3], [1, 4], [2], [5]]
 
@@ -37,7 +36,7 @@ def test_otsu_of_scores_that_are_all_alike(histogram):
 def test_every_image_weighs_the_same_in_the_histogram(photo_root, model):
     dataset = photos(photo_root)
     model.decode_head.set_centroids(torch.eye(6)[:3], 0.0)
-    histogram, edges = score_histogram(model, dataset, BATCHES, bins=16)
+    histogram, edges = score_histogram(model, dataset, BATCHES, small_settings(), bins=16)
     expected = np.zeros(16)
     for index in range(6):
         inputs = (dataset[index]["inputs"].flip(0).float()[None] - 100) / 50
@@ -77,7 +76,7 @@ def slow_miou(model, dataset, threshold: float) -> float:
 def test_the_sweep_agrees_with_single_thresholds(photo_root, model):
     dataset = photos(photo_root, "validation")
     model.decode_head.set_centroids(model.image_embeddings(torch.eye(3)[:, :, None, None].expand(3, 3, 32, 32)), 0.0)
-    sweep = sweep_thresholds(model, dataset, BATCHES, len(CATEGORIES), len(CATEGORIES))
+    sweep = sweep_thresholds(model, dataset, BATCHES, small_settings())
     for index in (0, 40, 50, 60, 80):
         assert sweep["miou"][index] == pytest.approx(slow_miou(model, dataset, index / 100), abs=1e-6)
     assert sweep["best_miou"] == max(sweep["miou"])
@@ -87,4 +86,4 @@ def test_the_sweep_agrees_with_single_thresholds(photo_root, model):
 def test_a_validation_image_without_mask_is_named(photo_root, model):
     model.decode_head.set_centroids(torch.eye(6)[:3], 0.0)
     with pytest.raises(ValueError, match=r"amber_0\.png has no mask"):
-        sweep_thresholds(model, photos(photo_root), BATCHES, 3, 3)
+        sweep_thresholds(model, photos(photo_root), BATCHES, small_settings())

@@ -113,7 +113,7 @@ def _shrink(entry: dict, root: Path) -> None:
     elif kind == "mmpretrain.ResizeEdge":
         entry["scale"] = SIDE
     elif kind == "PseudoLabelHook":
-        entry.update(num_categories=len(CATEGORIES), crop_size=SIDE, restarts=1)
+        entry.update(num_clusters=len(CATEGORIES), crop_size=SIDE, restarts=1)
         if entry.get("saliency_root"):
             entry["saliency_root"] = str(root / "saliency")
     elif kind == "SupportHook":

@@ -9,7 +9,7 @@ import pytest
 
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.evaluation.folder import PredictionError
-from mmluss.evaluation.submission import Method, check_predictions, image_sizes, read_method, write_submission
+from mmluss.evaluation.submission import Method, check_predictions, named_image_sizes, read_method, write_submission
 
 METHOD = Method("PASS", "ImageNet-S-50", "unsupervised", "ResNet-18", "https://example.org", "Colons: are fine.")
 NAMES = ["n1/a", "n1/b", "n2/c"]
@@ -95,6 +95,6 @@ def test_sizes_are_those_of_the_images(tmp_path: Path) -> None:
     (tmp_path / "n1").mkdir()
     cv2.imwrite(str(tmp_path / "n1" / "a.JPEG"), np.zeros((4, 7, 3), np.uint8))
     (tmp_path / "notes.txt").write_text("no image")
-    assert image_sizes(tmp_path) == {"n1/a": (4, 7)}
+    assert named_image_sizes(tmp_path) == {"n1/a": (4, 7)}
     with pytest.raises(FileNotFoundError, match="no images"):
-        image_sizes(tmp_path / "n2")
+        named_image_sizes(tmp_path / "n2")

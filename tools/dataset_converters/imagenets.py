@@ -11,7 +11,6 @@ import argparse
 import os
 import shutil
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -26,6 +25,7 @@ from rich.table import Table
 from mmluss.datasets.categories import SUBSETS, subset_categories
 from mmluss.datasets.imagenets import SPLITS_WITH_MASKS
 from mmluss.datasets.split_folder import list_folder, list_images
+from mmluss.utils.atomic_files import replace_by
 
 # ILSVRC folders whose images belong to another category of ImageNet-S-919.
 MERGED_CATEGORIES = {
@@ -188,7 +188,7 @@ def place(source: Path, target: Path, copy: bool) -> None:
         return
     if target.parent.is_symlink():
         raise FileExistsError(f"{target.parent}: is a link; remove it and run again")
-    _write_whole(target, partial(shutil.copyfile, source) if copy else partial(os.symlink, absolute))
+    replace_by(target, partial(shutil.copyfile, source) if copy else partial(os.symlink, absolute))
 
 
 def extract_masks(archive: Path, lists: Path, root: Path, subset: int) -> None:
@@ -214,18 +214,7 @@ def extract_masks(archive: Path, lists: Path, root: Path, subset: int) -> None:
             target = root / name
             if not target.is_file() or target.stat().st_size != members[name].file_size:
                 mask = content.read(members[name])
-                _write_whole(target, lambda path, mask=mask: path.write_bytes(mask))
-
-
-def _write_whole(target: Path, write: Callable[[Path], object]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.partial")
-    try:
-        write(temporary)
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+                replace_by(target, lambda path, mask=mask: path.write_bytes(mask))
 
 
 def prepare_subset(args: argparse.Namespace, lists: Path, subset: int, pool: Executor) -> dict[str, tuple[int, int]]:

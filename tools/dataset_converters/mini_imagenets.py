@@ -22,6 +22,7 @@ from rich.progress import track
 
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.synthetic.scenes import CATEGORIES, load_photos, render_scene
+from mmluss.utils.atomic_files import replace_by
 
 SETTINGS_FILE = "mini_imagenets.json"
 # Raised whenever the same settings draw other pictures than before.
@@ -116,14 +117,14 @@ def main() -> None:
         if not args.overwrite:
             raise FileExistsError(f"{args.out} holds a mini data set of other settings: pass --overwrite to replace it")
     start = time.monotonic()
-    partial = args.out.with_name(f".{args.out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        total = write_dataset(partial, settings, args.workers)
+    total = 0
+
+    def write(folder: Path) -> None:
+        nonlocal total
+        total = write_dataset(folder, settings, args.workers)
         shutil.rmtree(args.out, ignore_errors=True)
-        os.replace(partial, args.out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+    replace_by(args.out, write)
     seconds = time.monotonic() - start
     logger.info(f"wrote {total} images of {len(CATEGORIES)} categories to {args.out} in {seconds:.0f} s")
 

@@ -6,7 +6,7 @@ import sys
 
 from mmluss.evaluation.folder import read_name_list
 from mmluss.evaluation.matching import read_match
-from mmluss.evaluation.submission import Method, check_predictions, image_sizes, read_method, write_submission
+from mmluss.evaluation.submission import Method, check_predictions, named_image_sizes, read_method, write_submission
 
 FIELDS = {
     "name": "name of the method",
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             method = Method(**{field: getattr(args, field) for field in FIELDS})
         method.text()
         match = None if args.no_match else read_match(args.match, args.num_categories)
-        sizes = None if args.image_dir is None else image_sizes(args.image_dir)
+        sizes = None if args.image_dir is None else named_image_sizes(args.image_dir)
         names = read_name_list(args.test_list) if sizes is None else sorted(sizes)
         check_predictions(args.predictions, names, args.num_categories, match, sizes)
         write_submission(args.output, args.predictions, names, method, match)

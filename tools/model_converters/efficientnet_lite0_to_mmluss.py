@@ -9,7 +9,6 @@ with RGB input, mean 127 and std 128.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from mmluss.checkpoints.efficientnet_lite0 import (
     efficientnet_lite0_to_timm,
     installed_efficientnet_lite0,
 )
+from mmluss.checkpoints.files import write_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,13 +51,7 @@ def main() -> None:
             "bgr_to_rgb": True,
         },
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = args.out.with_name(f".{args.out.name}.{os.getpid()}.partial")
-    try:
-        torch.save(checkpoint, partial)
-        os.replace(partial, args.out)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_checkpoint(checkpoint, args.out)
     logger.info(f"wrote {len(backbone)} tensors of {source.name} to {args.out}")
 
 

@@ -4,8 +4,8 @@
 import copy
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
+from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
@@ -29,7 +29,7 @@ class CheckpointCheckHook(Hook):
         # The runner builds only the loop that it is about to run.
         if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = get_ori_model(runner.model)
         weights = checkpoint_weights(checkpoint)
         try:
             check_covers(weights, model, str(runner._load_from or runner.work_dir))

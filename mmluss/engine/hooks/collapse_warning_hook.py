@@ -5,8 +5,8 @@ import math
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
 
 
@@ -49,7 +49,7 @@ class CollapseWarningHook(Hook):
                 f"The loss became {mean} before iteration {runner.iter + 1}. Lower optim_wrapper.optimizer.lr, or look "
                 f"for broken images with tools/misc/check_dataset.py; the last good checkpoint is in {runner.work_dir}."
             )
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = get_ori_model(runner.model)
         uniform = math.log(model.prototypes.num_prototypes)
         self._flat_intervals = self._flat_intervals + 1 if abs(mean - uniform) < self.tolerance * uniform else 0
         if self._flat_intervals >= self.patience and is_main_process():

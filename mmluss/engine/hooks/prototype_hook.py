@@ -2,8 +2,8 @@
 """When prototypes learn and when the queue fills (PASS, section 3.2)."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
 
 
@@ -24,7 +24,7 @@ class PrototypeHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Set the states that hold for this iteration."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = get_ori_model(runner.model)
         model.prototypes.frozen = runner.iter < self.freeze_iters
         if model.queue is not None:
             model.queue.active = runner.epoch >= self.queue_start_epoch

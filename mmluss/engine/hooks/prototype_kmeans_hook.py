@@ -4,8 +4,8 @@
 import torch
 from mmengine import dist
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
 
 from mmluss.clustering.kmeans import kmeans
@@ -38,7 +38,7 @@ class PrototypeKMeansHook(Hook):
         """
         if runner.iter > 0:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = get_ori_model(runner.model)
         embeddings = torch.cat(dist.all_gather(self._embeddings(model, runner.train_dataloader))).cpu().numpy()
         weight = model.prototypes.weight
         if len(embeddings) < len(weight):

@@ -2,20 +2,21 @@
 """Clusters and labels the training images after step 2.1 (PASS, steps 2.2 to 2.4)."""
 
 import copy
-import os
 from pathlib import Path
 from typing import Any
 
 from mmengine import dist
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from mmengine.utils import deprecated_api_warning
+from mmpretrain.utils import get_ori_model
 from mmseg.registry import DATASETS, HOOKS
 
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun, check_inputs
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
+from mmluss.utils.atomic_files import replace_by
 
 
 @HOOKS.register_module()
@@ -28,7 +29,7 @@ class PseudoLabelHook(Hook):
     ``--resume`` goes on where it stopped. See ``docs/clustering.md``.
 
     Args:
-        num_categories: Number N of clusters; by default that of the data set's categories.
+        num_clusters: Number K of clusters; by default the number of the data set's categories.
         threshold: Foreground threshold: a number in 0..1, "val" or "otsu"; see ``PseudoLabelSettings``.
         dataloader: ``dataset``, ``batch_size`` and ``num_workers`` for the images to cluster and label, under the test
             pipeline (whole images). By default the data set of ``train_dataloader`` with the pipeline of
@@ -44,9 +45,10 @@ class PseudoLabelHook(Hook):
         ValueError: A data set of the configuration cannot be used for this; the message says why.
     """
 
+    @deprecated_api_warning({"num_categories": "num_clusters"}, cls_name="PseudoLabelHook")
     def __init__(
         self,
-        num_categories: int | None = None,
+        num_clusters: int | None = None,
         threshold: float | str = "val",
         dataloader: dict | None = None,
         val_dataloader: dict | None = None,
@@ -54,13 +56,13 @@ class PseudoLabelHook(Hook):
         out_dir: str | None = None,
         **settings: Any,
     ) -> None:
-        self.num_categories = num_categories
+        self.num_clusters = num_clusters
         self.dataloader = dataloader
         self.val_dataloader = val_dataloader
         self.saliency_root = saliency_root
         self.out_dir = out_dir
         self.settings = dict(threshold=threshold, **settings)
-        PseudoLabelSettings(num_categories or 1, **self.settings)
+        PseudoLabelSettings(num_clusters or 1, **self.settings)
 
     def before_train(self, runner: Runner) -> None:
         """Look through the data sets now, not after hours of training."""
@@ -77,7 +79,7 @@ class PseudoLabelHook(Hook):
             The manifest.
         """
         dataset, settings, validation = self._inputs(runner.cfg)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = get_ori_model(runner.model)
         folder = Path(self.out_dir or runner.work_dir)
         manifest = PseudoLabelRun(model, dataset, folder, settings, validation).run()
         _save(runner, folder, "pixel_labels.pth")
@@ -89,11 +91,11 @@ class PseudoLabelHook(Hook):
         if self.saliency_root is not None:
             dataset_cfg["saliency_root"] = self.saliency_root
         dataset = build_dataset(dataset_cfg)
-        num_categories = self.num_categories or len(dataset.metainfo["classes"]) - 1
-        if num_categories < 1:
-            raise ValueError("the data set has no categories, so PseudoLabelHook needs num_categories")
+        num_clusters = self.num_clusters or len(dataset.metainfo["classes"]) - 1
+        if num_clusters < 1:
+            raise ValueError("the data set has no categories, so PseudoLabelHook needs num_clusters")
         settings = PseudoLabelSettings(
-            num_categories,
+            num_clusters,
             use_saliency=dataset_cfg.get("saliency_root") is not None,
             batch_size=loader.get("batch_size", 32),
             num_workers=loader.get("num_workers", 4),
@@ -146,10 +148,12 @@ def build_dataset(cfg: dict) -> BaseDataset:
 
 
 def _save(runner: Runner, folder: Path, name: str) -> None:
-    temporary = f".{name}.tmp"
-    meta = dict(epoch=runner.epoch, iter=runner.iter)
-    runner.save_checkpoint(str(folder), temporary, save_optimizer=False, save_param_scheduler=False, meta=meta)
-    if dist.is_main_process():
-        os.replace(folder / temporary, folder / name)
-        runner.logger.info(f"model with centroids and threshold: {folder / name}")
+    """Save the model, whole or not at all; all processes call it together, the first one writes."""
+
+    def save(path: Path) -> None:
+        meta = dict(epoch=runner.epoch, iter=runner.iter)
+        runner.save_checkpoint(str(path.parent), path.name, save_optimizer=False, save_param_scheduler=False, meta=meta)
+
+    replace_by(folder / name, save, writes=dist.is_main_process())
+    runner.logger.info(f"model with centroids and threshold: {folder / name}")
     dist.barrier()

@@ -2,8 +2,8 @@
 """A receptive-field search that can be interrupted."""
 
 from mmcv.cnn.rfsearch import Conv2dRFSearchOp, RFSearchHook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
 
 _KEY = "rf_search"
@@ -52,5 +52,5 @@ class ResumableRFSearchHook(RFSearchHook):
 
 
 def _searched(runner: Runner) -> dict[str, Conv2dRFSearchOp]:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = get_ori_model(runner.model)
     return {name: module for name, module in model.named_modules() if isinstance(module, Conv2dRFSearchOp)}

@@ -7,15 +7,16 @@ import numpy as np
 import torch
 from mmengine import dist
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from mmpretrain.utils import get_ori_model
 from mmseg.registry import DATASETS, HOOKS
 from rich.progress import track
 from torch.utils.data import Dataset
 
 from mmluss.clustering.image_batches import consecutive_batches, load_batches, my_share
-from mmluss.engine.support_cache import read_supports, support_key, write_supports
 from mmluss.models import KNNSegmentor
+from mmluss.utils.fingerprints import file_state, settings_fingerprint, weights_fingerprint
+from mmluss.utils.stage_record import read_arrays, write_arrays
 
 
 @HOOKS.register_module()
@@ -41,20 +42,40 @@ class SupportHook(Hook):
             FileNotFoundError: If an image has no mask; the message names it.
             ValueError: If the features of an image are not finite; the message names it.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = get_ori_model(runner.model)
         model.eval()
         dataset = DATASETS.build(self.dataset)
         key = support_key(model, _infos_with_masks(dataset), self.dataset)
         path = Path(runner.work_dir) / "supports.npz"
-        shared = [read_supports(path, key) if dist.is_main_process() else None]
+        shared = [read_arrays(path, key) if dist.is_main_process() else None]
         dist.broadcast_object_list(shared)
         supports = shared[0]
         if supports is None:
-            supports = make_supports(model, dataset, self.num_workers)
+            embeddings, labels = make_supports(model, dataset, self.num_workers)
+            supports = dict(embeddings=embeddings, labels=labels)
             if dist.is_main_process():
-                write_supports(path, key, *supports)
-        model.set_supports(*map(torch.from_numpy, supports))
-        runner.logger.info(f"{len(supports[1])} supports of {len(dataset)} images in {path}")
+                write_arrays(path, key, **supports)
+        model.set_supports(torch.from_numpy(supports["embeddings"]), torch.from_numpy(supports["labels"]))
+        runner.logger.info(f"{len(supports['labels'])} supports of {len(dataset)} images in {path}")
+
+
+def support_key(model: KNNSegmentor, data_infos: list[dict], dataset_settings: dict) -> str:
+    """Fingerprint of all that supports depend on: weights, model settings, data set settings, and the files themselves.
+
+    Args:
+        model: Its backbone's weights and ``support_settings`` count.
+        data_infos: Each has ``img_path`` and ``seg_map_path``; a file counts by name, size and time of change.
+        dataset_settings: Config of the data set, with its pipeline.
+    """
+    paths = [info[name] for info in data_infos for name in ("img_path", "seg_map_path")]
+    return settings_fingerprint(
+        dict(
+            weights=weights_fingerprint(model.backbone.state_dict()),
+            model=model.support_settings,
+            dataset=dataset_settings,
+            files=[(path, file_state(path)) for path in paths],
+        )
+    )
 
 
 def make_supports(model: KNNSegmentor, dataset: Dataset, num_workers: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -77,7 +77,7 @@ def test_hook_writes_labels_centroids_and_a_checkpoint(photo_root, tmp_path):
     labels = sorted(path.relative_to(tmp_path / "pixel_labels") for path in tmp_path.glob("pixel_labels/*/*.png"))
     assert labels == [Path(name, f"{name}_{index}.png") for name in CATEGORIES for index in range(2)]
     manifest = json.loads((tmp_path / "pixel_labels" / "manifest.json").read_text())
-    assert manifest["settings"]["num_categories"] == len(CATEGORIES)
+    assert manifest["settings"]["num_clusters"] == len(CATEGORIES)
 
     checkpoint = torch.load(tmp_path / "pixel_labels.pth", weights_only=True)
     state = checkpoint["state_dict"]
@@ -93,12 +93,12 @@ def test_hook_writes_labels_centroids_and_a_checkpoint(photo_root, tmp_path):
 
 
 def test_saliency_folder(photo_root, tmp_path):
-    cfg = config(photo_root, tmp_path, saliency_root=str(photo_root / "saliency"), threshold="otsu", num_categories=2)
+    cfg = config(photo_root, tmp_path, saliency_root=str(photo_root / "saliency"), threshold="otsu", num_clusters=2)
     runner = runner_of(cfg)
     hook = next(hook for hook in runner.hooks if isinstance(hook, PseudoLabelHook))
     manifest = hook.write_labels(runner)
     assert manifest["settings"]["use_saliency"]
-    assert manifest["settings"]["num_categories"] == 2
+    assert manifest["settings"]["num_clusters"] == 2
 
 
 def tool(monkeypatch, *args: str) -> None:
@@ -162,7 +162,7 @@ def test_validation_needs_saliency_too(photo_root, tmp_path):
 
 def test_too_few_images_show_before_training(photo_root, tmp_path):
     with pytest.raises(ValueError, match="6 images cannot make 7 clusters"):
-        runner_of(config(photo_root, tmp_path, num_categories=7)).call_hook("before_train")
+        runner_of(config(photo_root, tmp_path, num_clusters=7)).call_hook("before_train")
 
 
 def test_a_missing_saliency_map_is_named(photo_root, tmp_path):
@@ -177,12 +177,17 @@ def test_photos_without_folders_need_a_number_of_categories(photo_root, tmp_path
     (tmp_path / "train").mkdir()
     for path in (photo_root / "train").rglob("*.png"):
         (tmp_path / "train" / path.name).symlink_to(path)
-    with pytest.raises(ValueError, match="needs num_categories"):
+    with pytest.raises(ValueError, match="needs num_clusters"):
         runner_of(config(tmp_path, tmp_path / "work")).call_hook("before_train")
-    runner_of(config(tmp_path, tmp_path / "work", num_categories=2)).call_hook("after_train")
+    runner_of(config(tmp_path, tmp_path / "work", num_clusters=2)).call_hook("after_train")
     assert (tmp_path / "work" / "pixel_labels" / "coral_1.png").is_file()
 
 
 def test_a_wrong_threshold_shows_before_training():
     with pytest.raises(ValueError, match="not 'otzu'"):
         PseudoLabelHook(threshold="otzu")
+
+
+def test_the_old_name_of_num_clusters_loads_with_a_warning():
+    with pytest.warns(DeprecationWarning, match='"num_clusters"'):
+        assert PseudoLabelHook(num_categories=7).num_clusters == 7

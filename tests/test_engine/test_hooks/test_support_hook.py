@@ -17,7 +17,6 @@ from mmseg.registry import MODELS
 import mmluss  # noqa: F401
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.engine.hooks import support_hook
-from mmluss.engine.support_cache import read_supports, write_supports
 
 init_default_scope("mmseg")
 
@@ -183,16 +182,6 @@ def test_an_image_with_features_that_are_not_finite_is_named(photo_root, tmp_pat
     with pytest.raises(ValueError, match=r"amber_0\.png hold NaN"):
         run_test(make_config(photo_root, tmp_path / "work", tmp_path / "nan.pth"), "nan")
     assert not list((tmp_path / "work").glob("*supports*"))
-
-
-def test_a_file_of_another_key_is_not_used(tmp_path):
-    path = tmp_path / "supports.npz"
-    assert read_supports(path, "a") is None
-    write_supports(path, "a", np.ones((2, 3), np.float32), np.arange(2))
-    assert read_supports(path, "b") is None
-    embeddings, labels = read_supports(path, "a")
-    assert embeddings.dtype == np.float32
-    assert labels.tolist() == [0, 1]
 
 
 def _test_in_process(rank: int, rendezvous: str, config: Config, result: str) -> None:

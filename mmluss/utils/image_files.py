@@ -1,0 +1,27 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Which files are images."""
+
+import os
+from pathlib import Path
+
+from PIL import Image
+
+IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+def is_image(name: str) -> bool:
+    """Whether a file name has an image's suffix, in upper or lower case, and is not hidden."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels as stored, from the header alone; an EXIF orientation is not applied.
+
+    Raises:
+        ValueError: The file is not an image; the message names it.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read as an image ({error}); replace it or take it out") from error

@@ -1,0 +1,87 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import os
+
+import pytest
+import torch
+
+from mmluss.utils.fingerprints import (
+    dataset_fingerprint,
+    file_fingerprint,
+    folder_fingerprint,
+    pipeline_text,
+    settings_fingerprint,
+    weights_fingerprint,
+)
+from tests.test_clustering.small_world import TEST_PIPELINE, photos
+
+
+def test_weights_fingerprint_follows_names_values_and_types():
+    state = dict(a=torch.arange(3.0), b=torch.tensor(2, dtype=torch.int64), c=torch.ones(2, dtype=torch.bfloat16))
+    original = weights_fingerprint(state)
+    assert weights_fingerprint(dict(reversed(state.items()))) == original
+    assert weights_fingerprint(dict(state, extra=torch.zeros(1)), leave_out=["extra"]) == original
+    changed = [
+        dict(state, a=torch.tensor([0.0, 1.0, 2.001])),
+        dict(state, a=torch.arange(3)),
+        dict(state, c=torch.ones(1, 2, dtype=torch.bfloat16)),
+        {"d" if name == "a" else name: value for name, value in state.items()},
+    ]
+    assert len({original, *(weights_fingerprint(other) for other in changed)}) == 5
+
+
+def test_settings_fingerprint_follows_values_not_order():
+    assert (
+        settings_fingerprint(dict(a=1, b=[2]))
+        == settings_fingerprint(dict(b=[2], a=1))
+        != settings_fingerprint(dict(a=1, b=[3]))
+    )
+
+
+def test_data_fingerprint_and_pipeline_text_are_stable(photo_root):
+    dataset = photos(photo_root)
+    assert (
+        dataset_fingerprint(dataset)
+        == dataset_fingerprint(photos(photo_root))
+        != dataset_fingerprint(photos(photo_root, "validation"))
+    )
+    wider = [TEST_PIPELINE[0], dict(TEST_PIPELINE[1], scale=40), *TEST_PIPELINE[2:]]
+    assert (
+        pipeline_text(dataset) == pipeline_text(photos(photo_root)) != pipeline_text(photos(photo_root, pipeline=wider))
+    )
+    assert " at 0x" not in pipeline_text(dataset)
+
+
+def test_folder_fingerprint_sees_what_changed_behind_links(tmp_path):
+    target = tmp_path / "elsewhere"
+    target.mkdir()
+    (target / "a.png").write_bytes(b"1")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "category").symlink_to(target)
+    before = folder_fingerprint(data)
+    os.utime(target / "a.png", ns=(0, 0))
+    assert folder_fingerprint(data) != before
+
+
+def test_folder_fingerprint_sees_names_and_sizes(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"1")
+    before = folder_fingerprint(tmp_path)
+    (tmp_path / "notes.txt").write_text("not data")
+    assert folder_fingerprint(tmp_path) == before
+    (tmp_path / "a.png").write_bytes(b"12")
+    assert folder_fingerprint(tmp_path) != before
+    with pytest.raises(FileNotFoundError, match="--data-root"):
+        folder_fingerprint(tmp_path / "missing")
+
+
+def test_file_fingerprint_is_sha256(tmp_path):
+    (tmp_path / "f").write_bytes(b"abc")
+    assert file_fingerprint(tmp_path / "f").startswith("ba7816bf")
+
+
+@pytest.mark.parametrize("name", ["a.TIF", "b.webp", "c.jpeg"])
+def test_folder_fingerprint_sees_every_kind_of_image(tmp_path, name):
+    (tmp_path / name).write_bytes(b"1")
+    before = folder_fingerprint(tmp_path)
+    (tmp_path / name).write_bytes(b"12")
+    assert folder_fingerprint(tmp_path) != before
