@@ -61,6 +61,7 @@ def test_wheel_holds_configs_tools_and_model_index(source, tmp_path):
     packed = {name.removeprefix("mmluss/.mim/") for name in names if name.startswith("mmluss/.mim/")}
     assert packed == packed_files()
     assert f"Version: {mmluss.__version__}" in info
+    assert "mmluss/py.typed" in names
     assert "mmluss/version.py" in names and not any(name.startswith("tests/") for name in names)
 
 

@@ -1,9 +1,9 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Published checkpoints load wherever mmengine takes a checkpoint: ``load_from``, ``init_cfg``, tools and apis.
 
-Importing this module puts two of mmengine's extension points to use: its loader of local files, which now gives
-published checkpoints with our names, and its ``Pretrained`` initializer, which then finds the backbone in them. All
-other files take mmengine's own way.
+``register_published_checkpoints`` puts two of mmengine's extension points to use: its loader of local files, which then
+gives published checkpoints with our names, and its ``Pretrained`` initializer, which then finds the backbone in them.
+All other files take mmengine's own way.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,6 @@ def converted_checkpoint(checkpoint: Any, bare_encoders: bool = False) -> dict[s
     return dict(meta=dict(converted_from=kind.value), state_dict=renamed)
 
 
-@CheckpointLoader.register_scheme(prefixes="", force=True)
 def load_from_local_or_published(filename: str, map_location: str | None = None) -> Any:
     """Load a local checkpoint; a published one comes with our names.
 
@@ -64,7 +63,6 @@ def load_from_local_or_published(filename: str, map_location: str | None = None)
     )
 
 
-@WEIGHT_INITIALIZERS.register_module(name="Pretrained", force=True)
 class PublishedPretrainedInit(PretrainedInit):
     """mmengine's ``Pretrained`` that also takes published checkpoints, for whole models and for lone backbones.
 
@@ -92,3 +90,9 @@ class PublishedPretrainedInit(PretrainedInit):
             for prefix in prefixes
         )
         return next((part for part in parts if any(name in own for name in part)), {})
+
+
+def register_published_checkpoints() -> None:
+    """Put both to use in this process."""
+    CheckpointLoader.register_scheme("", load_from_local_or_published, force=True)
+    WEIGHT_INITIALIZERS.register_module(name="Pretrained", module=PublishedPretrainedInit, force=True)

@@ -1,0 +1,27 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Everything that importing mmluss changes outside of it."""
+
+from mmluss.checkpoints.direct_loading import register_published_checkpoints
+from mmluss.checkpoints.safe_types import allow_mmengine_checkpoints
+from mmluss.utils.config_lookup import register_config_lookup
+from mmluss.version import warn_untested
+
+
+def register() -> None:
+    """Put mmluss to work in this process; ``import mmluss`` calls it, and calling it again changes nothing more.
+
+    Data sets, models, metrics, hooks and optimizers enter mmsegmentation's registries when their modules are imported,
+    as in every OpenMMLab package. Beyond that:
+
+    - Each installed package whose version lies outside of its tested range gives a warning
+      (``mmluss.version.warn_untested``).
+    - ``torch.load(weights_only=True)`` may build the few types that mmengine saves in its checkpoints
+      (``mmluss.checkpoints.safe_types``).
+    - mmengine's loader of local files and its ``Pretrained`` initializer also take published checkpoints; any other
+      file goes mmengine's own way (``mmluss.checkpoints.direct_loading``).
+    - mmengine finds configs and models by names such as ``mmluss::pass/CONFIG.py`` (``mmluss.utils.config_lookup``).
+    """
+    warn_untested()
+    allow_mmengine_checkpoints()
+    register_published_checkpoints()
+    register_config_lookup()
