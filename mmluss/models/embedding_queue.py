@@ -1,14 +1,12 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Queue of recent embeddings that makes the balanced assignment meaningful for small batches (PASS, section 3.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.dist import all_gather, get_rank, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor, nn
-
-from mmluss.models.dynamic_buffers import adopt_stored_shapes
 
 
 # mmpretrain keeps its queue in a hook and saves it beside the checkpoint, one file a rank: a resumed run can miss it.
@@ -17,7 +15,7 @@ class EmbeddingQueue(nn.Module):
     """First-in first-out memory of embeddings, one list for each assignment crop, newest rows first.
 
     Every process holds the same rows, so the checkpoint of any one process is complete; each adds its own share of
-    them to the assignment. The buffer is empty until the first push after ``active`` was set, then zeros that fill up.
+    them to the assignment. They are empty until the first push after ``active`` was set, then zeros that fill up.
 
     Args:
         length: Rows of a list over all processes; rounded down to a multiple of the global batch.
@@ -32,13 +30,21 @@ class EmbeddingQueue(nn.Module):
         super().__init__()
         self.length = length
         self.active = False
-        self.register_buffer("embeddings", torch.zeros(num_crops, 0, embedding_dim))
+        # No buffer: averaged copies of a model (EMAHook) take buffers for tensors that keep their shape.
+        self.embeddings = torch.zeros(num_crops, 0, embedding_dim)
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
-        if f"{prefix}embeddings" not in state_dict:
-            return  # Published checkpoints and those of runs without a queue: it starts empty.
-        adopt_stored_shapes(self, ["embeddings"], state_dict, prefix)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "EmbeddingQueue":
+        self.embeddings = fn(self.embeddings)
+        return super()._apply(fn, recurse)
+
+    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
+        destination[f"{prefix}embeddings"] = self.embeddings
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *_: object) -> None:
+        # Published checkpoints and those of runs without a queue have none: it starts empty.
+        stored = state_dict.get(f"{prefix}embeddings")
+        if stored is not None:
+            self.embeddings = stored.detach().to(self.embeddings, copy=True)
 
     def rows(self, crop: int) -> Tensor | None:
         """This process's share of one crop's rows, ``(L / processes, D)``; None until the whole list is filled."""

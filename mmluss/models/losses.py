@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""The three losses of PASS pretraining as functions of tensors (PASS, sections 3.2 to 3.4)."""
+"""The losses of PASS pretraining and their sum as functions of tensors (PASS, sections 3.2 to 3.4)."""
 
 from collections.abc import Sequence
 
@@ -75,3 +75,23 @@ def pixel_to_pixel_loss(predictions: Sequence[Tensor], embeddings: Sequence[Tens
     first = F.cosine_similarity(predictions[0].float(), embeddings[1].detach().float(), dim=1).mean()
     second = F.cosine_similarity(predictions[1].float(), embeddings[0].detach().float(), dim=1).mean()
     return -(first + second) / 2
+
+
+def total_loss(image_terms: Sequence[Tensor], weights: Sequence[float], pixel: Tensor | None = None) -> Tensor:
+    """The loss of step 1: weighted mean of the losses over prototypes, plus the pixel-to-pixel loss.
+
+    Args:
+        image_terms: The image-to-image loss, then one deep-to-shallow loss for each shallow stage; scalars.
+        weights: Weights of these terms, at least as many; the sum of all divides, of weights beyond those too.
+        pixel: The pixel-to-pixel loss, or None where pixels are not aligned.
+
+    Returns:
+        Scalar.
+
+    Example:
+        >>> import torch
+        >>> total_loss([torch.tensor(3.0), torch.tensor(5.0)], [1.0, 1.0], torch.tensor(-0.5))
+        tensor(3.5000)
+    """
+    weighted = sum(weight * term for weight, term in zip(weights, image_terms, strict=False)) / sum(weights)
+    return weighted if pixel is None else weighted + pixel

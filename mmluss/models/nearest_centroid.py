@@ -9,26 +9,26 @@ MAX_SIMILARITIES = 2**24
 """Cosine similarities held at once: 64 MiB in float32."""
 
 
-def pixel_categories(features: Tensor, centroids: Tensor, max_similarities: int = MAX_SIMILARITIES) -> Tensor:
-    """Category of each position: one plus the centroid of the largest cosine, the first one in a tie.
+def nearest_centroids(features: Tensor, centroids: Tensor, max_similarities: int = MAX_SIMILARITIES) -> Tensor:
+    """Cluster of each position: one plus the centroid of the largest cosine, the first one in a tie.
 
     Memory beside the input and the output: at most ``max_similarities`` similarities and the features they come from,
     in float32 (but never less than one position of each image).
 
     Args:
         features: (B, C, h, w), any floating dtype; the length of a feature vector plays no part.
-        centroids: (N, C), any floating dtype; normalized here.
-        max_similarities: Similarities (B x N x positions) computed at once.
+        centroids: (K, C), any floating dtype; normalized here.
+        max_similarities: Similarities (B x K x positions) computed at once.
 
     Returns:
-        (B, h, w) int64 in 1..N.
+        (B, h, w) int64 in 1..K.
 
     Raises:
         ValueError: The channels of features and centroids differ, or there is no centroid.
     """
     if centroids.ndim != 2 or features.ndim != 4 or centroids.shape[1] != features.shape[1] or not len(centroids):
         raise ValueError(
-            f"features (B, C, h, w) and centroids (N, C) must share C and N be at least 1; got {tuple(features.shape)} "
+            f"features (B, C, h, w) and centroids (K, C) must share C and N be at least 1; got {tuple(features.shape)} "
             f"and {tuple(centroids.shape)}. Were the centroids made with another backbone?"
         )
     directions = F.normalize(centroids.float(), dim=1)

@@ -10,10 +10,12 @@ from mmengine.model import BaseModel, ModuleDict
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmluss.models.assignment import assign_crops
+from mmluss.models.embedding_queue import EmbeddingQueue
 from mmluss.models.feature_channels import feature_channels
-from mmluss.models.losses import deep_to_shallow_loss, image_to_image_loss, pixel_to_pixel_loss
+from mmluss.models.losses import deep_to_shallow_loss, pixel_to_pixel_loss, total_loss
 from mmluss.models.projectors import ImageProjector, PixelPredictor, PixelProjector, ShallowProjector
+from mmluss.models.prototypes import Prototypes
+from mmluss.models.swapped_prediction import SwappedPrediction
 
 _DEEPEST_STAGE = 4
 
@@ -30,13 +32,14 @@ class PASSPretrainer(BaseModel):
         num_prototypes: Number K of prototypes.
         queue: ``dict(length=...)`` for ``EmbeddingQueue``, or None. ``PrototypeHook`` says from which epoch it fills.
         shallow_stages: Stages of the deep-to-shallow loss, e.g. ``[3]`` or ``[3, 2]``; empty for none.
+        pixel_alignment: Whether there is a pixel-to-pixel loss.
         image_projector: Whether a projector makes the embeddings. False takes the pooled features as they are, of
             which ``embedding_dim`` then says nothing: a backbone that comes trained needs no projector, and a short
             training cannot make a good one.
         loss_weights: Weight of the image loss, then one for each shallow stage in the order given. The sum of all
             divides, of weights beyond those too.
         temperature: Softmax temperature, > 0.
-        epsilon: Entropy regularisation of the assignment, > 0.
+        epsilon: Entropy regularization of the assignment, > 0.
         sinkhorn_iterations: Rounds of balancing.
         data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
         init_cfg: mmengine's initialization config.
@@ -53,6 +56,7 @@ class PASSPretrainer(BaseModel):
         num_prototypes: int,
         queue: dict | None = None,
         shallow_stages: Sequence[int] = (3,),
+        pixel_alignment: bool = True,
         loss_weights: Sequence[float] = (1.0, 1.0),
         image_projector: bool = True,
         temperature: float = 0.1,
@@ -81,9 +85,10 @@ class PASSPretrainer(BaseModel):
         else:
             self.projector = nn.Identity()
             image_dim = channels[-1]
-        self.prototypes = MODELS.build(dict(type="Prototypes", embedding_dim=image_dim, num_prototypes=num_prototypes))
-        self.queue = (
-            None if queue is None else MODELS.build(dict(type="EmbeddingQueue", embedding_dim=image_dim, **queue))
+        self.prototypes = Prototypes(image_dim, num_prototypes)
+        self.queue = None if queue is None else EmbeddingQueue(embedding_dim=image_dim, **queue)
+        self.swapped_prediction = SwappedPrediction(
+            self.prototypes, self.queue, temperature, epsilon, sinkhorn_iterations
         )
         self.shallow_projectors = ModuleDict(
             {
@@ -91,13 +96,12 @@ class PASSPretrainer(BaseModel):
                 for stage in shallow_stages
             }
         )
-        self.pixel_projector = PixelProjector(channels[-1], hidden_channels, embedding_dim)
-        self.pixel_predictor = PixelPredictor(embedding_dim)
+        self.pixel_alignment = pixel_alignment
+        if pixel_alignment:
+            self.pixel_projector = PixelProjector(channels[-1], hidden_channels, embedding_dim)
+            self.pixel_predictor = PixelPredictor(embedding_dim)
         self.shallow_stages = tuple(shallow_stages)
         self.loss_weights = tuple(loss_weights)
-        self.temperature = temperature
-        self.epsilon = epsilon
-        self.sinkhorn_iterations = sinkhorn_iterations
 
     def forward(
         self, inputs: dict | Tensor, data_samples: list | None = None, mode: str = "tensor"
@@ -163,6 +167,11 @@ class PASSPretrainer(BaseModel):
         )
         return sampled, self.pixel_predictor(sampled)
 
+    def pixel_loss(self, deep_map: Tensor, grid: Tensor) -> Tensor:
+        """Pixel-to-pixel loss on the overlap of the two large crops, a scalar; arguments as ``pixel_embeddings``."""
+        embeddings, predictions = self.pixel_embeddings(deep_map, grid)
+        return pixel_to_pixel_loss(predictions.chunk(2), embeddings.chunk(2))
+
     def loss(self, crops: Sequence[Tensor], grid: Tensor) -> dict[str, Tensor]:
         """All losses of one batch; pushes its embeddings to the queue.
 
@@ -171,36 +180,24 @@ class PASSPretrainer(BaseModel):
             grid: Overlap grids ``(B, 2, S, S, 2)``.
 
         Returns:
-            ``loss`` (the only entry that is optimized) and, to watch, ``i2i``, ``d2s_stageS``, ``p2p``,
+            ``loss`` (the only entry that is optimized) and, to watch, ``i2i``, ``d2s_stageS``, ``p2p`` (if aligned),
             ``assignment_entropy`` (nats, ln K when uniform) and ``prototypes_in_use``.
         """
-        self.prototypes.normalize_()
         embeddings, large_maps = self.embed(crops)
-        scores = self.prototypes(embeddings).chunk(len(crops))
-        assigned = assign_crops(
-            scores[:2],
-            embeddings.detach().chunk(len(crops))[:2],
-            self.prototypes,
-            self.queue,
-            self.epsilon,
-            self.sinkhorn_iterations,
-        )
-        image = image_to_image_loss(assigned.assignments, scores, self.temperature)
+        image, assigned = self.swapped_prediction(embeddings, len(crops))
         shallow = {
             f"d2s_stage{stage}": deep_to_shallow_loss(
-                assigned.assignments, self.shallow_scores(stage, large_maps).chunk(2), self.temperature
+                assigned.assignments,
+                self.shallow_scores(stage, large_maps).chunk(2),
+                self.swapped_prediction.temperature,
             )
             for stage in self.shallow_stages
         }
-        pixel_embeddings, predictions = self.pixel_embeddings(large_maps[-1], grid)
-        pixel = pixel_to_pixel_loss(predictions.chunk(2), pixel_embeddings.chunk(2))
-        weighted = sum(
-            weight * term for weight, term in zip(self.loss_weights, [image, *shallow.values()], strict=False)
-        )
+        pixel = self.pixel_loss(large_maps[-1], grid) if self.pixel_alignment else None
         return dict(
-            loss=weighted / sum(self.loss_weights) + pixel,
+            loss=total_loss([image, *shallow.values()], self.loss_weights, pixel),
             i2i=image.detach(),
             **{name: term.detach() for name, term in shallow.items()},
-            p2p=pixel.detach(),
+            **({} if pixel is None else dict(p2p=pixel.detach())),
             **assigned.statistics(),
         )

@@ -8,12 +8,12 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmluss.models.dynamic_buffers import adopt_stored_shapes
-from mmluss.models.nearest_centroid import pixel_categories
+from mmluss.models.nearest_centroid import nearest_centroids
 
 
 @MODELS.register_module()
 class PixelAttentionHead(BaseModule):
-    """Attention per channel and pixel; with centroids also the category of each pixel.
+    """Attention per channel and pixel; with centroids also the cluster of each pixel.
 
     Args:
         in_channels: Channels C of the feature map.
@@ -21,7 +21,7 @@ class PixelAttentionHead(BaseModule):
         init_cfg: mmengine's initialization config.
 
     Attributes:
-        centroids: ``(N, C)`` float32, empty before clustering.
+        centroids: ``(K, C)`` float32, empty before clustering.
         threshold: Foreground threshold on the mean attention, scalar in [0, 1], NaN before clustering.
     """
 
@@ -44,15 +44,15 @@ class PixelAttentionHead(BaseModule):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @property
-    def num_categories(self) -> int:
-        """Number N of centroids; 0 before clustering."""
+    def num_clusters(self) -> int:
+        """Number K of clusters, one a centroid; 0 before clustering."""
         return len(self.centroids)
 
     def set_centroids(self, centroids: Tensor, threshold: float) -> None:
         """Make this head a segmentation head.
 
         Args:
-            centroids: ``(N, C)``, need not be normalized.
+            centroids: ``(K, C)``, need not be normalized.
             threshold: Pixels whose mean attention is below become 0 ("other").
 
         Raises:
@@ -60,7 +60,7 @@ class PixelAttentionHead(BaseModule):
         """
         if centroids.ndim != 2 or centroids.shape[1] != self.centroids.shape[1]:
             raise ValueError(
-                f"Centroids must be (N, {self.centroids.shape[1]}) for this feature map, got {tuple(centroids.shape)}."
+                f"Centroids must be (K, {self.centroids.shape[1]}) for this feature map, got {tuple(centroids.shape)}."
             )
         if not torch.isfinite(centroids).all():
             raise ValueError("Centroids are not finite: the embeddings they were computed from hold NaN or infinity.")
@@ -109,15 +109,15 @@ class PixelAttentionHead(BaseModule):
             feature_map: ``(B, C, h, w)``.
 
         Returns:
-            Categories in 1..N, int64, and scores in [0, 1], float32, each ``(B, 4 * h, 4 * w)``.
+            Clusters in 1..K, int64, and scores in [0, 1], float32, each ``(B, 4 * h, 4 * w)``.
 
         Raises:
             RuntimeError: If the head holds no centroids.
         """
-        if self.num_categories == 0:
+        if self.num_clusters == 0:
             raise RuntimeError(
                 "The pixel attention head holds no centroids, so it cannot name pixels: test the checkpoint that "
                 "PseudoLabelHook wrote (pixel_labels.pth), not the one of training."
             )
         features, attention = self(feature_map)
-        return pixel_categories(features, self.centroids), attention.float().mean(dim=1)
+        return nearest_centroids(features, self.centroids), attention.float().mean(dim=1)

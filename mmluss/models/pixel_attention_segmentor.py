@@ -12,11 +12,12 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmluss.models.assignment import assign_crops
+from mmluss.models.embedding_queue import EmbeddingQueue
 from mmluss.models.feature_channels import feature_channels
-from mmluss.models.losses import image_to_image_loss
 from mmluss.models.nearest_centroid import resize_pixel_labels
 from mmluss.models.projectors import ImageProjector
+from mmluss.models.prototypes import Prototypes
+from mmluss.models.swapped_prediction import SwappedPrediction
 
 
 def _pretrained_part(checkpoint: str | None, part: str) -> dict | None:
@@ -39,7 +40,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         image_projector: As for ``PASSPretrainer``.
         train_projector: Train the projector too; needed when no step 1 came before.
         temperature: Softmax temperature, > 0.
-        epsilon: Entropy regularisation of the assignment, > 0.
+        epsilon: Entropy regularization of the assignment, > 0.
         sinkhorn_iterations: Rounds of balancing.
         data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
@@ -78,22 +79,13 @@ class PixelAttentionSegmentor(BaseSegmentor):
         else:
             self.projector = nn.Identity()
             embedding_dim = channels
-        self.prototypes = MODELS.build(
-            dict(
-                type="Prototypes",
-                embedding_dim=embedding_dim,
-                num_prototypes=num_prototypes,
-                init_cfg=_pretrained_part(pretrained, "prototypes"),
-            )
-        )
-        self.queue = (
-            None if queue is None else MODELS.build(dict(type="EmbeddingQueue", embedding_dim=embedding_dim, **queue))
+        self.prototypes = Prototypes(embedding_dim, num_prototypes, _pretrained_part(pretrained, "prototypes"))
+        self.queue = None if queue is None else EmbeddingQueue(embedding_dim=embedding_dim, **queue)
+        self.swapped_prediction = SwappedPrediction(
+            self.prototypes, self.queue, temperature, epsilon, sinkhorn_iterations
         )
         self.decode_head = MODELS.build(dict(type="PixelAttentionHead", in_channels=channels) | (decode_head or {}))
         self.train_projector = train_projector
-        self.temperature = temperature
-        self.epsilon = epsilon
-        self.sinkhorn_iterations = sinkhorn_iterations
         self.backbone.requires_grad_(False)
         self.projector.requires_grad_(train_projector)
 
@@ -122,18 +114,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
             ``loss`` and, to watch, ``i2i``, ``assignment_entropy``, ``prototypes_in_use``.
         """
         crops = inputs["crops"]
-        self.prototypes.normalize_()
-        embeddings = self.crop_embeddings(torch.cat(crops))
-        scores = self.prototypes(embeddings).chunk(len(crops))
-        assigned = assign_crops(
-            scores[:2],
-            embeddings.detach().chunk(len(crops))[:2],
-            self.prototypes,
-            self.queue,
-            self.epsilon,
-            self.sinkhorn_iterations,
-        )
-        image = image_to_image_loss(assigned.assignments, scores, self.temperature)
+        image, assigned = self.swapped_prediction(self.crop_embeddings(torch.cat(crops)), len(crops))
         return dict(loss=image, i2i=image.detach(), **assigned.statistics())
 
     def image_embeddings(self, inputs: Tensor, saliency: Tensor | None = None) -> Tensor:
@@ -146,7 +127,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         return F.normalize(self.decode_head.cluster_embeddings(self.extract_feat(inputs), saliency), dim=1)
 
     def pixel_scores(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Categories in 1..N (int64) and foreground scores (float32), each ``(B, h, w)``, of normalized images."""
+        """Clusters in 1..K (int64) and foreground scores (float32), each ``(B, h, w)``, of normalized images."""
         return self.decode_head.pixel_scores(self.extract_feat(inputs))
 
     def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
@@ -157,7 +138,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
             data_samples: Their ``ori_shape`` is the size of the result; without them it is that of the input.
 
         Returns:
-            Data samples with ``pred_sem_seg`` (0..N), ``pred_category`` (1..N, before the threshold) and
+            Data samples with ``pred_sem_seg`` (0..K), ``pred_category`` (1..K, before the threshold) and
             ``foreground_score``, each ``(1, H, W)``.
         """
         if data_samples is None:

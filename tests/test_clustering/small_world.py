@@ -15,7 +15,7 @@ import mmluss  # noqa: F401
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.imagenets import ImageNetSDataset
 from mmluss.datasets.label_codec import write_label_map
-from mmluss.models.nearest_centroid import pixel_categories
+from mmluss.models.nearest_centroid import nearest_centroids
 
 init_default_scope("mmseg")
 
@@ -113,4 +113,4 @@ class SmallSegmentor(nn.Module):
 
     def pixel_scores(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(inputs)
-        return pixel_categories(features, self.decode_head.centroids), features.sigmoid().mean(dim=1)
+        return nearest_centroids(features, self.decode_head.centroids), features.sigmoid().mean(dim=1)

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 
 from mmluss.checkpoints.pass_checkpoints import mmluss_to_pass
 from mmluss.models import PASSPretrainer
-from mmluss.models.assignment import assign_crops
 
 
 @pytest.fixture
@@ -67,14 +66,7 @@ def test_embeddings_scores_and_assignments(case, build_step):
     close(predictions, stored["pixel_pred"], 1e-3)
     used = [model.queue is not None and model.queue.rows(crop) is not None for crop in range(2)]
     assert used == [bool(stored["queue_used"])] * 2
-    assigned = assign_crops(
-        scores.chunk(len(crops))[:2],
-        embeddings.chunk(len(crops))[:2],
-        model.prototypes,
-        model.queue,
-        settings["epsilon"],
-        settings["sinkhorn_iterations"],
-    )
+    assigned = model.swapped_prediction.assign(scores.chunk(len(crops))[:2], embeddings.chunk(len(crops))[:2])
     close(torch.stack(assigned.assignments), stored["q"], 5e-3)
 
 

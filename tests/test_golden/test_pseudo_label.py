@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmluss.models.nearest_centroid import pixel_categories, resize_pixel_labels
+from mmluss.models.nearest_centroid import nearest_centroids, resize_pixel_labels
 
 CLOSE_DECISION = 1e-5
 
@@ -28,7 +28,7 @@ def test_pixel_labels_and_scores(case):
     for item in case.settings["items"]:
         index, size, threshold = item["i"], item["image_hw"], item["threshold"]
         features = torch.from_numpy(arrays[f"feat{index}"])[None]
-        category = pixel_categories(features, centroids)[0]
+        category = nearest_centroids(features, centroids)[0]
         label, score = resize_pixel_labels(category, torch.from_numpy(arrays[f"mask{index}"]), size, threshold)
         np.testing.assert_allclose(score.numpy(), arrays[f"logit{index}"], atol=1e-6, rtol=0)
         unsure = undecided(arrays[f"feat{index}"], arrays["centroids"], arrays[f"logit{index}"], threshold)

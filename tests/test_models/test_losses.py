@@ -10,6 +10,7 @@ from mmluss.models.losses import (
     deep_to_shallow_loss,
     image_to_image_loss,
     pixel_to_pixel_loss,
+    total_loss,
 )
 
 
@@ -103,3 +104,11 @@ def test_twenty_gradient_steps_lower_the_loss(loss, shape):
 
 TARGETS = list(torch.eye(5)[torch.tensor([[0, 1, 2, 3], [0, 1, 2, 3]])])
 PIXELS = torch.ones(2, 4, 8, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "pixel", "expected"), [((1, 1), None, 4.0), ((3, 1), -0.5, 3.0), ((1, 1, 2), 0.25, 2.25)]
+)
+def test_total_is_the_weighted_mean_plus_the_pixel_loss(weights, pixel, expected):
+    terms = [torch.tensor(3.0), torch.tensor(5.0)]
+    assert float(total_loss(terms, weights, None if pixel is None else torch.tensor(pixel))) == pytest.approx(expected)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmluss.models.nearest_centroid import pixel_categories, resize_pixel_labels
+from mmluss.models.nearest_centroid import nearest_centroids, resize_pixel_labels
 
 
 @pytest.mark.parametrize("max_similarities", [1, 50, 2**24])
@@ -16,7 +16,7 @@ def test_categories_are_the_largest_cosine(max_similarities):
         vector = features[b, :, y, x].double()
         cosines = [float(vector @ c.double() / vector.norm() / c.double().norm()) for c in centroids]
         expected[b, y, x] = 1 + int(np.argmax(cosines))
-    result = pixel_categories(features, centroids, max_similarities)
+    result = nearest_centroids(features, centroids, max_similarities)
     assert result.dtype == torch.int64
     np.testing.assert_array_equal(result.numpy(), expected)
 
@@ -25,14 +25,14 @@ def test_scale_of_features_and_half_precision_keep_the_category():
     centroids = torch.eye(4)
     features = torch.eye(4)[[2, 0, 3, 1]].T.reshape(1, 4, 2, 2)
     expected = torch.tensor([[[3, 1], [4, 2]]])
-    assert torch.equal(pixel_categories(features * 1e-3, centroids), expected)
-    assert torch.equal(pixel_categories(features.half(), centroids.half()), expected)
+    assert torch.equal(nearest_centroids(features * 1e-3, centroids), expected)
+    assert torch.equal(nearest_centroids(features.half(), centroids.half()), expected)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (0, 6)])
 def test_centroids_of_another_width_are_refused(shape):
     with pytest.raises(ValueError, match="another backbone"):
-        pixel_categories(torch.zeros(1, 6, 2, 2), torch.zeros(shape))
+        nearest_centroids(torch.zeros(1, 6, 2, 2), torch.zeros(shape))
 
 
 def test_threshold_is_compared_in_float32():

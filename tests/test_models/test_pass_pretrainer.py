@@ -193,3 +193,13 @@ def test_pooled_features_are_the_embeddings_without_a_projector(build):
     torch.testing.assert_close(model.crop_embeddings(crop), expected)
     assert model.prototypes.weight.shape == (10, 64)
     model.train().loss(*inputs())["loss"].backward()
+
+
+def test_without_pixel_alignment_there_are_no_pixel_layers(build):
+    model = build(pixel_alignment=False, shallow_stages=[3], loss_weights=[1, 3])
+    assert not [name for name, _ in model.named_parameters() if name.startswith("pixel_")]
+    losses = model.loss(*inputs())
+    assert "p2p" not in losses
+    torch.testing.assert_close(losses["loss"].detach(), (losses["i2i"] + 3 * losses["d2s_stage3"]) / 4)
+    losses["loss"].backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())

@@ -24,7 +24,7 @@ def feature_map() -> torch.Tensor:
 def test_starts_without_offset_and_centroids():
     head = PixelAttentionHead(in_channels=6)
     assert not head.offset.any()
-    assert head.num_categories == 0
+    assert head.num_clusters == 0
     assert math.isnan(head.threshold)
 
 
@@ -65,7 +65,7 @@ def test_pixels_get_their_nearest_centroid(head, feature_map):
     cosines = F.cosine_similarity(features[:, None], centroids[None, :, :, None, None], dim=2)
     assert torch.equal(category, cosines.argmax(dim=1) + 1)
     torch.testing.assert_close(score, attention.mean(dim=1))
-    assert head.num_categories == 7
+    assert head.num_clusters == 7
     assert float(head.threshold) == pytest.approx(0.4)
 
 
@@ -84,7 +84,7 @@ def test_without_centroids_no_pixel_has_a_name(head, feature_map):
 
 @pytest.mark.parametrize("shape", [(7, 5), (6,)])
 def test_centroids_of_another_width_are_refused(head, shape):
-    message = f"Centroids must be (N, 6) for this feature map, got {shape}."
+    message = f"Centroids must be (K, 6) for this feature map, got {shape}."
     with pytest.raises(ValueError, match=re.escape(message)):
         head.set_centroids(torch.zeros(shape), 0.4)
 

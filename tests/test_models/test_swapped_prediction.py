@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from mmluss.models import EmbeddingQueue, Prototypes
-from mmluss.models.assignment import CropAssignments, assign_crops
 from mmluss.models.sinkhorn import sinkhorn
+from mmluss.models.swapped_prediction import CropAssignments, SwappedPrediction
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def unit_rows(rows: int) -> torch.Tensor:
 
 def test_without_a_queue_each_crop_is_balanced_alone(prototypes):
     scores = [prototypes(unit_rows(3)) for _ in range(2)]
-    assigned = assign_crops(scores, [unit_rows(3)] * 2, prototypes, None, 0.05, 3)
+    assigned = SwappedPrediction(prototypes).assign(scores, [unit_rows(3)] * 2)
     for assignment, crop in zip(assigned.assignments, scores, strict=True):
         torch.testing.assert_close(assignment, sinkhorn(crop, 0.05, 3))
 
@@ -34,7 +34,7 @@ def test_full_queue_stands_in_front_and_is_read_before_it_is_pushed(prototypes):
     queue.embeddings = torch.stack([unit_rows(6), unit_rows(6)])
     stored, embeddings = queue.embeddings.clone(), [unit_rows(3), unit_rows(3)]
     scores = [prototypes(rows) for rows in embeddings]
-    assigned = assign_crops(scores, embeddings, prototypes, queue, 0.05, 3)
+    assigned = SwappedPrediction(prototypes, queue).assign(scores, embeddings)
     for crop in range(2):
         balanced = sinkhorn(torch.cat([stored[crop] @ prototypes.weight.T, scores[crop]]), 0.05, 3)
         torch.testing.assert_close(assigned.balanced[crop], balanced)
