@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set up mmluss if need be, lint it and run its tests.
 #
-#   bash tools/run_tests.sh [arguments of pytest, such as a file or -k NAME]
+#   bash tools/run_tests.sh [arguments of pytest, such as a file, -k NAME or -m "not slow"]
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,9 +14,11 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MPLBACKEND=Agg HF_HUB_OFFLINE=1
 echo "[lint] ruff"
 ruff check
 ruff format --check
+echo "[lint] mypy"
+mypy
 if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
   echo "[lint] pre-commit"
-  pre-commit run --all-files
+  SKIP=ruff-check,ruff-format,mypy pre-commit run --all-files
 else
   echo "[lint] pre-commit left out: it lists files with git, and this is not a git checkout"
 fi

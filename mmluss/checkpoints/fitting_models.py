@@ -85,12 +85,13 @@ def _backbone_config(weights: Mapping[str, Tensor]) -> dict[str, Any]:
 def _resnet_config(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     blocks = tuple(len(_numbers(weights, rf"layer{stage}\.(\d+)\.")) for stage in range(1, 5))
     bottleneck = "layer1.0.conv3.weight" in weights
-    if (*blocks, bottleneck) not in _RESNET_DEPTHS:
+    layout = (*blocks, bottleneck)
+    if layout not in _RESNET_DEPTHS:
         raise ValueError(f"holds a ResNet with {blocks} blocks in its stages, which is no known depth")
     widths = dict(stem_channels=len(weights["conv1.weight"]), base_channels=len(weights["layer1.0.conv1.weight"]))
     return dict(
         type="ResNet",
-        depth=_RESNET_DEPTHS[(*blocks, bottleneck)],
+        depth=_RESNET_DEPTHS[layout],
         zero_init_residual=False,
         **{name: width for name, width in widths.items() if width != _RESNET_WIDTH},
     )
