@@ -16,8 +16,8 @@ from mmengine.runner.checkpoint import CheckpointLoader, load_from_local, load_s
 from torch import Tensor, nn
 
 from mmluss.checkpoints.files import peek_checkpoint
-from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_checkpoint_kind
 from mmluss.checkpoints.imagenetseg_checkpoints import has_segmentation_head, imagenetseg_to_mmluss
+from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_checkpoint_kind
 from mmluss.checkpoints.pass_checkpoints import PASS_KINDS, pass_to_mmluss
 
 _ENCODER_KINDS = (CheckpointKind.VIT, CheckpointKind.CONVNEXT)

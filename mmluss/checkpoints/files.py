@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Reading foreign checkpoints without running code from them, and writing ours completely or not at all."""
 
-import os
 import pickle
 import zipfile
 from argparse import Namespace
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
 from mmluss.utils.atomic_files import replace_file
 
 
