@@ -184,7 +184,7 @@ class PASSPipeline:
         """There may be more or fewer clusters than categories to score them by."""
         for evaluator in ("val_evaluator", "test_evaluator"):
             if cfg.get(evaluator) is not None:
-                cfg[evaluator].num_predicted = self.num_clusters
+                cfg[evaluator].num_clusters = self.num_clusters
 
     def _train(self, name: str, cfg: Config, inputs: list, figures, outputs: list[str] | None = None) -> StepResult:
         def work(folder: Path) -> None:

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from mmluss.clustering.image_batches import my_spread_share
 from mmluss.clustering.label_writing import predict_pixel_scores
 from mmluss.clustering.settings import PseudoLabelSettings
-from mmluss.evaluation.threshold_sweep import ThresholdSweep
+from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
 from mmluss.models.nearest_centroid import resize_pixel_labels
 
 HISTOGRAM_BINS = 4096
@@ -99,7 +99,7 @@ def sweep_thresholds(
     """
     thresholds = np.round(np.linspace(0, 0.8, round(0.8 / settings.threshold_step) + 1), 6)
     num_categories = len(dataset.metainfo["classes"]) - 1
-    sweep = ThresholdSweep(num_categories, thresholds, num_predicted=settings.num_clusters)
+    sweep = ThresholdSweep(num_categories, thresholds, num_clusters=settings.num_clusters)
     share = my_spread_share(batches)
     scored = predict_pixel_scores(model, dataset, share, settings, "threshold sweep")
     for _, sample, category, score in scored:

@@ -3,6 +3,6 @@
 
 from mmluss.evaluation.counts import LabelCounts
 from mmluss.evaluation.luss_metric import LUSSMetric
-from mmluss.evaluation.threshold_sweep import ThresholdSweep
+from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
 
 __all__ = ["LUSSMetric", "LabelCounts", "ThresholdSweep"]

@@ -5,18 +5,89 @@ Predicted ids are renamed only at the end, so all counts are by predicted id. Id
 regions, so boundaries can be counted before it is known.
 """
 
+import math
 from collections import Counter
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
-from mmluss.evaluation.image_histogram import ImageHistogram, check_ids, image_histogram
+from mmluss.evaluation.image_histogram import SIZES, ImageHistogram, check_ids, f_measure, image_histogram, size_bits
 from mmluss.evaluation.matching import UNMATCHED
-from mmluss.evaluation.sizes import SIZES, size_bits
-from mmluss.evaluation.sparse_counter import SparseCounter
 
-F_BETA_SQUARED = 0.3
+MAX_WAITING_ARRAYS = 1024
+
+
+class SparseCounter:
+    """Counts by place in an array that would be far too large to allocate; memory grows with the places that occur.
+
+    A place takes 16 bytes, or 12 where the array has fewer than 2 ** 31 places.
+
+    Args:
+        shape: Sizes of the axes; their product must fit in 63 bits.
+        buffer: Number of added entries that may wait before they are summed up.
+    """
+
+    def __init__(self, shape: tuple[int, ...], buffer: int = 1 << 16) -> None:
+        self.shape = tuple(int(size) for size in shape)
+        self.buffer = buffer
+        places = math.prod(self.shape)
+        self._key_dtype = np.int32 if places < 1 << 31 else np.int64
+        self._sum = csr_array((1, places), dtype=np.int64)
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._num_waiting = 0
+
+    def add(self, indices: tuple[np.ndarray, ...], counts: np.ndarray) -> None:
+        """Add counts at some places.
+
+        Args:
+            indices: One integer array (n,) for every axis.
+            counts: (n,) integers, negative ones too; they must not change afterwards.
+        """
+        keys = np.zeros(len(counts), np.int64)
+        for axis, size in zip(indices, self.shape, strict=True):
+            keys = keys * size + axis
+        self._waiting.append((keys, counts))
+        self._num_waiting += len(keys)
+        if self._num_waiting > self.buffer or len(self._waiting) > MAX_WAITING_ARRAYS:
+            self._sum_up()
+
+    def merge(self, other: "SparseCounter") -> None:
+        """Add all counts of another counter of the same shape."""
+        if self.shape != other.shape:
+            raise ValueError(f"counts of shape {other.shape} cannot be added to counts of shape {self.shape}")
+        other._sum_up()
+        self._sum = self._sum + other._sum
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the counts in bytes."""
+        self._sum_up()
+        return self._sum.data.nbytes + self._sum.indices.nbytes
+
+    def entries(self) -> tuple[np.ndarray, ...]:
+        """Places with a count other than zero, ascending, then the counts: (n,) int64 arrays, one an axis, one more."""
+        self._sum_up()
+        axes = []
+        keys = self._sum.indices.astype(np.int64)
+        for size in reversed(self.shape):
+            keys, axis = np.divmod(keys, size)
+            axes.append(axis)
+        return (*reversed(axes), self._sum.data)
+
+    def _sum_up(self) -> None:
+        if self._waiting:
+            keys, counts = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
+            self._waiting, self._num_waiting = [], 0
+            keys = keys.astype(self._key_dtype)
+            added = csr_array((counts.astype(np.int64), (np.zeros_like(keys), keys)), shape=self._sum.shape)
+            self._sum = self._sum + added
+            self._sum.eliminate_zeros()
+
+    def __getstate__(self) -> dict:
+        self._sum_up()
+        return self.__dict__
 
 
 class LabelCounts:
@@ -24,7 +95,7 @@ class LabelCounts:
 
     Args:
         num_categories: Number of true categories N, 0 aside; below 1000.
-        num_predicted: Largest predicted id K; N by default.
+        num_clusters: Largest predicted id K; N by default.
         boundaries: Whether to count boundary pixels too.
         count_ignored_area: Whether a prediction on ignored pixels makes an id present in an image, for the matching
             by images. It changes nothing else.
@@ -44,21 +115,21 @@ class LabelCounts:
     def __init__(
         self,
         num_categories: int,
-        num_predicted: int | None = None,
+        num_clusters: int | None = None,
         boundaries: bool = True,
         count_ignored_area: bool = False,
     ) -> None:
         if not 0 < num_categories < IGNORE_INDEX:
             raise ValueError(f"{num_categories} categories; expected 1..{IGNORE_INDEX - 1}")
         self.num_categories = num_categories
-        self.num_predicted = num_categories if num_predicted is None else num_predicted
+        self.num_clusters = num_categories if num_clusters is None else num_clusters
         self.boundaries = boundaries
         self.count_ignored_area = count_ignored_area
         groups = 1 << len(SIZES)
-        self.pixels = SparseCounter((self.num_predicted + 1, num_categories + 1, groups))
-        self.boundary_pixels = SparseCounter((self.num_predicted + 2, num_categories + 2, groups))
-        self.cooccurrence = SparseCounter((self.num_predicted + 1, num_categories + 1))
-        self.votes = SparseCounter((self.num_predicted + 1, num_categories + 1))
+        self.pixels = SparseCounter((self.num_clusters + 1, num_categories + 1, groups))
+        self.boundary_pixels = SparseCounter((self.num_clusters + 2, num_categories + 2, groups))
+        self.cooccurrence = SparseCounter((self.num_clusters + 1, num_categories + 1))
+        self.votes = SparseCounter((self.num_clusters + 1, num_categories + 1))
         self.ties: Counter = Counter()
         self.f_measure = 0.0
         self.images = 0
@@ -71,7 +142,7 @@ class LabelCounts:
         """Count one image.
 
         Args:
-            predicted: (H, W) integers in ``0..num_predicted``; a tensor is counted on its device.
+            predicted: (H, W) integers in ``0..num_clusters``; a tensor is counted on its device.
             true: (H, W) integers in ``0..num_categories``, or 1000 = ignored; of the same kind as ``predicted``.
             name: What to call the image in a message.
 
@@ -79,7 +150,7 @@ class LabelCounts:
             ValueError: If sizes differ or an id is out of range; nothing is counted then.
         """
         histogram = image_histogram(predicted, true, self.boundaries, name)
-        check_ids(histogram.predicted, histogram.true, self.num_predicted, self.num_categories, name)
+        check_ids(histogram.predicted, histogram.true, self.num_clusters, self.num_categories, name)
         self.add(histogram)
 
     def add(self, histogram: ImageHistogram) -> None:
@@ -175,10 +246,10 @@ class LabelCounts:
             raise ValueError("the matching gives one category to several predicted ids: count with MergedCounts")
 
     def _settings(self) -> tuple:
-        return self.num_categories, self.num_predicted, self.boundaries, self.count_ignored_area
+        return self.num_categories, self.num_clusters, self.boundaries, self.count_ignored_area
 
     def _dense(self, predicted: np.ndarray, true: np.ndarray, count: np.ndarray) -> np.ndarray:
-        dense = np.zeros((self.num_predicted + 1, self.num_categories + 1), np.int64)
+        dense = np.zeros((self.num_clusters + 1, self.num_categories + 1), np.int64)
         np.add.at(dense, (predicted, true), count)
         return dense[1:, 1:]
 
@@ -207,18 +278,3 @@ class LabelCounts:
             self._add_pairs(self.votes, winners, true)
         else:
             self.ties[tuple(winners.tolist()), tuple(true[true > 0].tolist())] += 1
-
-
-def f_measure(shared: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """F-measure of foreground with beta^2 = 0.3, from numbers of pixels: 0 where one side has no foreground.
-
-    Args:
-        shared: Pixels that are foreground in both; any shape.
-        predicted: Pixels that are foreground in the prediction, same shape.
-        true: Pixels that are foreground in the ground truth, same shape.
-
-    Returns:
-        Float64 in 0..1, same shape.
-    """
-    weighted = F_BETA_SQUARED * np.asarray(true) + predicted
-    return (1 + F_BETA_SQUARED) * np.asarray(shared) / np.maximum(weighted, 1)

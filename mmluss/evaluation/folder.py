@@ -4,19 +4,17 @@
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
-import numpy as np
 from rich.progress import track
 
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.evaluation.counts import LabelCounts
-from mmluss.evaluation.image_histogram import check_ids, check_label_maps
-from mmluss.evaluation.matching import relabeling
+from mmluss.evaluation.evaluation import Evaluation
+from mmluss.evaluation.thresholds import ThresholdSweep
 
 IMAGES_A_TASK = 32
 NAMES_SHOWN = 20
@@ -24,32 +22,6 @@ NAMES_SHOWN = 20
 
 class PredictionError(ValueError):
     """Predictions that cannot be scored; the message names the files."""
-
-
-@dataclass(frozen=True)
-class CountSettings:
-    """How to count a folder.
-
-    Attributes:
-        num_categories: Number of categories N.
-        num_predicted: Largest predicted id K.
-        counts: Class of the counts, called with ``num_categories``, ``num_predicted`` and ``boundaries``.
-        boundaries: Whether to score boundaries.
-        match: (M + 1,) category of each predicted id, applied before counting; None to count predicted ids.
-    """
-
-    num_categories: int
-    num_predicted: int
-    counts: type[LabelCounts] = LabelCounts
-    boundaries: bool = True
-    match: np.ndarray | None = None
-
-    def new_counts(self) -> LabelCounts:
-        """Empty counts."""
-        room = 0 if self.match is None else self.num_categories
-        return self.counts(
-            num_categories=self.num_categories, num_predicted=self.num_predicted + room, boundaries=self.boundaries
-        )
 
 
 def read_name_list(path: str | os.PathLike) -> list[str]:
@@ -124,26 +96,26 @@ def count_folder(
     predictions: str | os.PathLike,
     truths: str | os.PathLike,
     names: Sequence[str],
-    settings: CountSettings,
+    evaluation: Evaluation,
     processes: int = 1,
-) -> LabelCounts:
+) -> LabelCounts | ThresholdSweep:
     """Count all images of a folder.
 
     Args:
         predictions: Folder of predictions ``NAME.png``.
         truths: Folder of label maps ``NAME.png``.
         names: Names of the images.
-        settings: How to count.
+        evaluation: How to count.
         processes: Number of processes.
 
     Raises:
         PredictionError: Naming every file that is unreadable, not RGB, of the wrong size or with ids out of range.
     """
     tasks = [names[i : i + IMAGES_A_TASK] for i in range(0, len(names), IMAGES_A_TASK)]
-    count = partial(_count_images, Path(predictions), Path(truths), settings)
-    total, problems = settings.new_counts(), []
+    count = partial(_count_images, Path(predictions), Path(truths), evaluation)
+    total, problems = evaluation.new_counts(), []
 
-    def add(results: Iterable[tuple[LabelCounts, list[str]]]) -> None:
+    def add(results: Iterable[tuple[LabelCounts | ThresholdSweep, list[str]]]) -> None:
         for counts, found in track(results, "Scoring", total=len(tasks)):
             total.merge(counts)
             problems.extend(found)
@@ -161,21 +133,13 @@ def count_folder(
 
 
 def _count_images(
-    predictions: Path, truths: Path, settings: CountSettings, names: Sequence[str]
-) -> tuple[LabelCounts, list[str]]:
-    counts, problems = settings.new_counts(), []
-    table = None
-    if settings.match is not None:
-        table = relabeling(settings.match, settings.num_predicted, settings.num_categories)
+    predictions: Path, truths: Path, evaluation: Evaluation, names: Sequence[str]
+) -> tuple[LabelCounts | ThresholdSweep, list[str]]:
+    counts, problems = evaluation.new_counts(), []
     for name in names:
         file = predictions / f"{name}.png"
         try:
-            predicted, true = read_label_map(file), read_label_map(truths / f"{name}.png")
-            if table is not None:
-                check_label_maps(predicted, true, str(file))
-                check_ids(np.unique(predicted), true[:0].ravel(), settings.num_predicted, 0, str(file))
-                predicted = table[predicted]
-            counts.update(predicted, true, str(file))
+            evaluation.update(counts, read_label_map(file), read_label_map(truths / f"{name}.png"), name=str(file))
         except ValueError as error:
             problems.append(str(error))
     return counts, problems

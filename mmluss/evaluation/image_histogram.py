@@ -1,13 +1,21 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""What a predicted and a true label map have in common: which ids occur, and how often each pair of them does."""
+"""What one image adds: joint histogram of two label maps, their boundaries, sizes of objects and the F-measure.
 
+What a predicted and a true label map have in common: which ids occur, and how often each pair of them does.
+"""
+
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import or_
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
-from mmluss.evaluation.boundaries import boundary_bits, boundary_width
+
+F_BETA_SQUARED = 0.3
 
 _MOST_IDS = 1 << 20
 
@@ -49,13 +57,13 @@ def check_label_maps(predicted: np.ndarray | torch.Tensor, true: np.ndarray | to
             raise ValueError(f"{name}: {what} of dtype {labels.dtype}; expected integer ids")
 
 
-def check_ids(predicted: np.ndarray, true: np.ndarray, num_predicted: int, num_categories: int, name: str) -> None:
+def check_ids(predicted: np.ndarray, true: np.ndarray, num_clusters: int, num_categories: int, name: str) -> None:
     """Check the ids that occur in two label maps.
 
     Args:
-        predicted: (P,) predicted ids, ascending; expected in ``0..num_predicted``.
+        predicted: (P,) predicted ids, ascending; expected in ``0..num_clusters``.
         true: (G,) true ids, ascending; expected in ``0..num_categories``, or 1000 = ignored.
-        num_predicted: Largest predicted id K.
+        num_clusters: Largest predicted id K.
         num_categories: Number of categories N.
         name: What to call the image in a message.
 
@@ -63,7 +71,7 @@ def check_ids(predicted: np.ndarray, true: np.ndarray, num_predicted: int, num_c
         ValueError: If an id is out of range; the message begins with ``name``.
     """
     for what, ids, largest, also in (
-        ("prediction", predicted, num_predicted, ""),
+        ("prediction", predicted, num_clusters, ""),
         ("ground truth", true[true != IGNORE_INDEX], num_categories, f" or {IGNORE_INDEX} = ignored"),
     ):
         if len(ids) and (ids[0] < 0 or ids[-1] > largest):
@@ -146,3 +154,137 @@ def number_ids(labels: np.ndarray | torch.Tensor) -> tuple[np.ndarray | torch.Te
     present = np.zeros(high - low + 1, bool)
     present[shifted] = True
     return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[shifted]
+
+
+Map = TypeVar("Map", np.ndarray, torch.Tensor)
+
+
+def boundary_width(height: int, width: int) -> int:
+    """Width in pixels of the boundaries of an image: 3 % of its diagonal, at least 1."""
+    return max(1, round(0.03 * math.hypot(height, width)))
+
+
+def window_reduce(values: Map, size: int, combine: Callable[[Map, Map], Map]) -> Map:
+    """Combine the values of every square window that lies inside a map.
+
+    Takes about 2 log2(size) operations on the whole map, by doubling windows.
+
+    Args:
+        values: (H, W), H and W at least ``size``; an array or a tensor.
+        size: Side of the windows.
+        combine: Of two maps the combination pixel by pixel; associative, and of a value with itself that value, such as
+            a maximum.
+
+    Returns:
+        (H - size + 1, W - size + 1), entry (y, x) for the window that begins there.
+    """
+    for axis in (0, 1):
+        covered = 1
+        while covered < size:
+            step = min(covered, size - covered)
+            parts = (values[step:], values[:-step]) if axis == 0 else (values[:, step:], values[:, :-step])
+            values = combine(*parts)
+            covered += step
+    return values
+
+
+def boundary_bits(maps: tuple[Map, ...], width: int) -> Map:
+    """Boundary pixels of several label maps of one image: those that ``width`` erosions by a 3x3 square remove.
+
+    A pixel is inside its region if the ``(2 width + 1)``-square around it lies in the image and holds one label, that
+    is, if every 2x2 block of that square holds one label.
+
+    Args:
+        maps: At most 8 label maps (H, W) of any integer dtype; arrays, or tensors on one device.
+        width: Number of erosions, at least 1.
+
+    Returns:
+        (H, W) uint8, of the same kind; bit i is set where a pixel lies on a boundary of map i.
+    """
+    height, length = maps[0].shape
+    everywhere = (1 << len(maps)) - 1
+    if isinstance(maps[0], torch.Tensor):
+        bits = torch.full((height, length), everywhere, dtype=torch.uint8, device=maps[0].device)
+    else:
+        bits = np.full((height, length), everywhere, np.uint8)
+    if min(height, length) <= 2 * width:
+        return bits
+    mixed = 0
+    for index, labels in enumerate(maps):
+        beside = labels[:, 1:] != labels[:, :-1]
+        flags = beside[1:] | beside[:-1] | (labels[1:, 1:] != labels[:-1, 1:])
+        flags = flags.to(torch.uint8) if isinstance(flags, torch.Tensor) else flags.view(np.uint8)
+        mixed = mixed | flags * (1 << index)
+    bits[width : height - width, width : length - width] = window_reduce(mixed, 2 * width, or_)
+    return bits
+
+
+def boundary_mask(labels: Map, width: int) -> Map:
+    """Boundary pixels of one label map, (H, W) bool; as ``boundary_bits``."""
+    return boundary_bits((labels,), width) == 1
+
+
+def frame_mask(shape: tuple[int, int], width: int) -> np.ndarray:
+    """Pixels less than ``width`` + 1 steps from the outside of an image.
+
+    Args:
+        shape: Height and width of the image.
+        width: Width of the frame in pixels.
+
+    Returns:
+        (H, W) bool.
+    """
+    mask = np.ones(shape, bool)
+    mask[width : shape[0] - width, width : shape[1] - width] = False
+    return mask
+
+
+SIZES = ("S", "MS", "ML", "L")
+LARGEST_SHARES = (5, 25, 50)
+
+
+def size_split(pixels: np.ndarray, total: int) -> np.ndarray:
+    """Size group of each category of an image by its share of the image in percent, rounded up.
+
+    Args:
+        pixels: (n,) number of pixels of each category.
+        total: Number of pixels of the image that are not ignored.
+
+    Returns:
+        (n,) int64, an index into ``SIZES``: a share of at most 5, 25, 50 percent, or above.
+    """
+    # The benchmark divides in single precision, which decides shares that are a hair above a limit.
+    shares = np.ceil(np.float32(100) * np.asarray(pixels, np.float32) / np.float32(total))
+    return np.searchsorted(LARGEST_SHARES, shares, side="left")
+
+
+def size_bits(pixels: np.ndarray, ids: np.ndarray, total: int) -> np.ndarray:
+    """The size groups to which the pixels of each true id of an image contribute.
+
+    Pixels of a category count for the group of that category, pixels of 0 for every group that occurs in the image.
+
+    Args:
+        pixels: (n,) number of pixels of each true id.
+        ids: (n,) distinct true ids, 0 among them or not.
+        total: Number of pixels of the image that are not ignored.
+
+    Returns:
+        (n,) int64, bit s set if the pixels count for group ``SIZES[s]``.
+    """
+    bits = np.where((ids > 0) & (pixels > 0), 1 << size_split(pixels, max(total, 1)), 0)
+    return np.where(ids == 0, np.bitwise_or.reduce(bits, initial=0), bits)
+
+
+def f_measure(shared: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """F-measure of foreground with beta^2 = 0.3, from numbers of pixels: 0 where one side has no foreground.
+
+    Args:
+        shared: Pixels that are foreground in both; any shape.
+        predicted: Pixels that are foreground in the prediction, same shape.
+        true: Pixels that are foreground in the ground truth, same shape.
+
+    Returns:
+        Float64 in 0..1, same shape.
+    """
+    weighted = F_BETA_SQUARED * np.asarray(true) + predicted
+    return (1 + F_BETA_SQUARED) * np.asarray(shared) / np.maximum(weighted, 1)

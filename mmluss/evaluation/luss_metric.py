@@ -9,16 +9,13 @@ import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from mmengine.utils import deprecated_api_warning
 from mmseg.registry import METRICS
 
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.evaluation.counts import LabelCounts
-from mmluss.evaluation.matching import read_match, relabeling, write_match
-from mmluss.evaluation.merged_counts import MergedCounts
-from mmluss.evaluation.report import class_table, score_report, score_table
-from mmluss.evaluation.scores import MATCHINGS, compute_scores, find_matching
-from mmluss.evaluation.threshold_sweep import ThresholdSweep
-from mmluss.utils.atomic_files import write_json
+from mmluss.evaluation.evaluation import Evaluation, check_matching
+from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
 
 
 @METRICS.register_module()
@@ -45,7 +42,7 @@ class LUSSMetric(BaseMetric):
         format_only: Write the predictions to ``output_dir`` and score nothing; ground truth is not needed then.
         thresholds: Foreground thresholds to choose from, strictly ascending, or None.
         boundaries: Whether to score boundaries.
-        num_predicted: Largest predicted id K; N by default. Another number asks for 'image', 'pixel', 'majority' or a
+        num_clusters: Largest predicted id K; N by default. Another number asks for 'image', 'pixel', 'majority' or a
             ``match.json``.
         count_ignored_area: Whether a prediction on ignored pixels makes an id present in an image for the matching,
             as in the benchmark's inference script; its evaluation does not count them.
@@ -56,6 +53,7 @@ class LUSSMetric(BaseMetric):
         ValueError: If an option is unknown or does not go with another.
     """
 
+    @deprecated_api_warning({"num_predicted": "num_clusters"}, cls_name="LUSSMetric")
     def __init__(
         self,
         matching: str = "image",
@@ -65,20 +63,13 @@ class LUSSMetric(BaseMetric):
         format_only: bool = False,
         thresholds: Sequence[float] | None = None,
         boundaries: bool = True,
-        num_predicted: int | None = None,
+        num_clusters: int | None = None,
         count_ignored_area: bool = False,
         collect_device: str = "cpu",
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if matching not in MATCHINGS and not str(matching).endswith(".json"):
-            known = ", ".join(map(repr, MATCHINGS))
-            raise ValueError(f"matching={matching!r}; expected {known} or the path of a match.json")
-        if matching == "majority" and thresholds is not None:
-            raise ValueError(
-                "matching='majority' needs predictions of one threshold: choose it with "
-                "ThresholdSweep.compute('majority') or matching='image' first, then leave out thresholds"
-            )
+        check_matching(str(matching), thresholds is not None)
         if format_only and output_dir is None:
             raise ValueError("format_only=True writes predictions and nothing else: set output_dir")
         self.matching = str(matching)
@@ -88,11 +79,10 @@ class LUSSMetric(BaseMetric):
         self.format_only = format_only
         self.thresholds = None if thresholds is None else np.asarray(thresholds, np.float64)
         self.boundaries = boundaries
-        self.num_predicted = num_predicted
+        self.num_clusters = num_clusters
         self.count_ignored_area = count_ignored_area
+        self._evaluation: Evaluation | None = None
         self._counts: LabelCounts | ThresholdSweep | None = None
-        self._given_match: np.ndarray | None = None
-        self._relabeling: np.ndarray | None = None
         self._held_back: tuple[list[torch.Tensor], str] | None = None
         self._seen = 0
 
@@ -135,7 +125,7 @@ class LUSSMetric(BaseMetric):
         if (self._seen - 1) * get_world_size() + get_rank() >= size:
             self._held_back = None
         self._count_held_back()
-        self.results = [self._counts or self._new_counts()]
+        self.results = [self._counts or self._new_evaluation().new_counts()]
         self._counts, self._seen = None, 0
         return super().evaluate(get_world_size())
 
@@ -155,62 +145,33 @@ class LUSSMetric(BaseMetric):
         counts, *others = results
         for other in others:
             counts.merge(other)
-        matching = "identity" if self._given_match is not None else self.matching
-        chosen, sweep = {}, None
-        if isinstance(counts, ThresholdSweep):
-            sweep = counts.compute(matching)
-            chosen = {"threshold": sweep["best_threshold"]}
-            match, counts = sweep["matching"][sweep["best_index"]], counts.at(sweep["best_index"])
-        else:
-            match = find_matching(counts, matching)
-        scores, classes = compute_scores(counts, match)
-        match = match if self._given_match is None else self._given_match
+        assert self._evaluation is not None
+        result = self._evaluation.result(counts)
         names = self.dataset_meta.get("names") or self.dataset_meta["classes"]
-        print_log(f"scores by class (%)\n{class_table(names, classes, match)}", logger="current")
-        print_log(f"scores (%)\n{score_table(scores | chosen)}", logger="current")
-        if self.match_file is not None:
-            write_match(self.match_file, match)
-            print_log(f"the matching is in {self.match_file}", logger="current")
-        if self.scores_file is not None:
-            report = score_report(counts, scores | chosen, classes, names, match, sweep)
-            write_json(self.scores_file, {"settings": self._settings(), **report})
-            print_log(f"all figures are in {self.scores_file}", logger="current")
-        return scores | chosen
+        result.log(names)
+        result.write(names, self._settings(), self.match_file, self.scores_file)
+        return result.scores
 
-    def _new_counts(self) -> LabelCounts | ThresholdSweep:
-        num_categories = len(self.dataset_meta["classes"]) - 1
-        num_predicted = num_categories if self.num_predicted is None else self.num_predicted
-        self._given_match = self._relabeling = None
-        if self.matching not in MATCHINGS:
-            # Ids are renamed before counting, so that categories made of several predicted ids are one region each.
-            self._given_match = read_match(self.matching, num_categories)
-            num_predicted = max(num_predicted, len(self._given_match) - 1)
-            self._relabeling = relabeling(self._given_match, num_predicted, num_categories)
-            num_predicted += num_categories
-        settings = {
-            "num_categories": num_categories,
-            "num_predicted": num_predicted,
-            "boundaries": self.boundaries,
-            "count_ignored_area": self.count_ignored_area,
-        }
-        if self.matching == "majority":
-            return MergedCounts(**settings)
-        if self.thresholds is None:
-            return LabelCounts(**settings)
-        return ThresholdSweep(thresholds=self.thresholds, all_scores=True, **settings)
+    def _new_evaluation(self) -> Evaluation:
+        self._evaluation = Evaluation(
+            len(self.dataset_meta["classes"]) - 1,
+            self.matching,
+            self.num_clusters,
+            self.boundaries,
+            self.count_ignored_area,
+            self.thresholds,
+        )
+        return self._evaluation
 
     def _count_held_back(self) -> None:
         if self._held_back is None:
             return
         maps, name = self._held_back
         self._held_back = None
-        if self._counts is None:
-            self._counts = self._new_counts()
+        if self._counts is None or self._evaluation is None:
+            self._counts = self._new_evaluation().new_counts()
         # What lies in host memory is counted faster as arrays; tensors on a GPU stay there.
-        predicted, true, *score = maps if maps[0].is_cuda else [labels.numpy() for labels in maps]
-        if self._relabeling is not None:
-            predicted = _relabel(predicted, self._relabeling, name)
-        self._counts.update(predicted, true, *score, name=name)
+        self._evaluation.update(self._counts, *(maps if maps[0].is_cuda else [m.numpy() for m in maps]), name=name)
 
     def _write_prediction(self, sample: dict, name: str) -> None:
         image = Path(name)
@@ -219,7 +180,7 @@ class LUSSMetric(BaseMetric):
         write_label_map(Path(self.output_dir, f"{relative}.png"), labels)
 
     def _settings(self) -> dict:
-        names = ("matching", "thresholds", "boundaries", "num_predicted", "count_ignored_area")
+        names = ("matching", "thresholds", "boundaries", "num_clusters", "count_ignored_area")
         return {name: getattr(self, name) for name in names}
 
 
@@ -227,12 +188,3 @@ def _map(sample: dict, field: str, name: str) -> torch.Tensor:
     if field not in sample:
         raise ValueError(f"{name}: the data sample has no {field!r}; it has {', '.join(sample)}")
     return sample[field]["data"][0]
-
-
-def _relabel(predicted: np.ndarray | torch.Tensor, table: np.ndarray, name: str) -> np.ndarray | torch.Tensor:
-    low, high = int(predicted.min()), int(predicted.max())
-    if low < 0 or high >= len(table):
-        raise ValueError(f"{name}: prediction holds id {low if low < 0 else high}; expected 0..{len(table) - 1}")
-    if isinstance(predicted, torch.Tensor):
-        return torch.from_numpy(table).to(predicted.device)[predicted.long()]
-    return table[predicted]

@@ -1,51 +1,16 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Which category a predicted id stands for: co-occurrence counts, assignments and the file that keeps them."""
+"""Which category a predicted id stands for: assignments and the file that keeps them."""
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
 
 from mmluss.utils.atomic_files import replace_file
 
 UNMATCHED = -1
-
-
-def image_cooccurrence(
-    predicted: Sequence[np.ndarray], true: Sequence[np.ndarray], num_predicted: int, num_categories: int
-) -> np.ndarray:
-    """Number of images in which a predicted id and a true category both occur.
-
-    Args:
-        predicted: For every image the distinct predicted ids, integers; ids outside ``1..num_predicted`` take no part.
-        true: For every image the distinct true ids, integers; ids outside ``1..num_categories`` (0, 1000) take no part.
-        num_predicted: Number of predicted ids K, 0 aside.
-        num_categories: Number of categories N, 0 aside.
-
-    Returns:
-        Int64 (K, N); entry ``[i - 1, j - 1]`` belongs to predicted id i and category j.
-
-    Raises:
-        ValueError: If the two sequences differ in length.
-    """
-    if len(predicted) != len(true):
-        raise ValueError(f"ids of {len(predicted)} predicted and {len(true)} true images; they must be the same images")
-    left = _presence_matrix(predicted, num_predicted)
-    right = _presence_matrix(true, num_categories)
-    return (left.T @ right).toarray()
-
-
-def _presence_matrix(ids: Sequence[np.ndarray], num: int) -> csr_array:
-    lengths = np.fromiter((len(image) for image in ids), np.int64, len(ids))
-    columns = np.concatenate([np.zeros(0, np.int64), *ids]).astype(np.int64) - 1
-    rows = np.repeat(np.arange(len(ids)), lengths)
-    inside = (columns >= 0) & (columns < num)
-    rows, columns = rows[inside], columns[inside]
-    return csr_array((np.ones(len(rows), np.int64), (rows, columns)), shape=(len(ids), num))
 
 
 def assign_one_to_one(counts: np.ndarray) -> np.ndarray:
@@ -141,18 +106,18 @@ def read_match(path: str | os.PathLike, num_categories: int) -> np.ndarray:
     return match
 
 
-def relabeling(match: np.ndarray, num_predicted: int, num_categories: int) -> np.ndarray:
+def relabeling(match: np.ndarray, num_clusters: int, num_categories: int) -> np.ndarray:
     """Look-up table that applies a matching to a label map and keeps unmatched ids apart from every category.
 
     Args:
         match: (M + 1,) as ``read_match`` returns it; predicted ids above M count as unmatched.
-        num_predicted: Largest predicted id K that the table takes.
+        num_clusters: Largest predicted id K that the table takes.
         num_categories: Number of categories N.
 
     Returns:
         Int64 (K + 1,): the category of a predicted id; N + i for an unmatched id i, so that it stays a region of its
         own which is foreground and no category.
     """
-    table = np.arange(num_predicted + 1) + num_categories
-    known = match[: num_predicted + 1]
+    table = np.arange(num_clusters + 1) + num_categories
+    known = match[: num_clusters + 1]
     return np.concatenate([np.where(known == UNMATCHED, table[: len(known)], known), table[len(known) :]])

@@ -10,12 +10,16 @@ import numpy as np
 import torch
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
-from mmluss.evaluation.boundaries import boundary_mask, boundary_width, frame_mask
-from mmluss.evaluation.counts import LabelCounts
-from mmluss.evaluation.image_histogram import ImageHistogram
+from mmluss.evaluation.counts import LabelCounts, SparseCounter
+from mmluss.evaluation.image_histogram import (
+    SIZES,
+    ImageHistogram,
+    boundary_mask,
+    boundary_width,
+    frame_mask,
+    size_bits,
+)
 from mmluss.evaluation.matching import relabeling
-from mmluss.evaluation.sizes import SIZES, size_bits
-from mmluss.evaluation.sparse_counter import SparseCounter
 
 INSIDE, OUTSIDE = 0, 1
 
@@ -38,15 +42,15 @@ class MergedCounts(LabelCounts):
     def __init__(
         self,
         num_categories: int,
-        num_predicted: int | None = None,
+        num_clusters: int | None = None,
         boundaries: bool = True,
         count_ignored_area: bool = False,
     ) -> None:
-        super().__init__(num_categories, num_predicted, boundaries, count_ignored_area)
+        super().__init__(num_categories, num_clusters, boundaries, count_ignored_area)
         many = 1 << 24
-        self.neighbours = SparseCounter((many, self.num_predicted + 1, num_categories + 2, 1 << len(SIZES)))
+        self.neighbours = SparseCounter((many, self.num_clusters + 1, num_categories + 2, 1 << len(SIZES)))
         self.sets: dict[tuple[int, ...], int] = {(): INSIDE, (-1,): OUTSIDE}
-        self.areas = SparseCounter((many, self.num_predicted + 1))
+        self.areas = SparseCounter((many, self.num_clusters + 1))
         self.present = SparseCounter((many, num_categories + 1))
 
     def update(
@@ -83,7 +87,7 @@ class MergedCounts(LabelCounts):
 
     def boundary_entries(self, match: np.ndarray) -> tuple[np.ndarray, ...]:
         """Boundary pixels after matching; as in ``LabelCounts``, for any matching."""
-        region = relabeling(match, self.num_predicted, self.num_categories)
+        region = relabeling(match, self.num_clusters, self.num_categories)
         several = np.array([len(set(region[list(ids)])) > 1 for ids in self.sets])
         several[[INSIDE, OUTSIDE]] = False, True
         which, own, line, groups, count = self.neighbours.entries()
@@ -92,9 +96,9 @@ class MergedCounts(LabelCounts):
     def hits(self, match: np.ndarray) -> int:
         """Number of images in which the category of most predicted foreground pixels occurs; for any matching."""
         image, predicted, area = self.areas.entries()
-        region = relabeling(match, self.num_predicted, self.num_categories)[predicted]
+        region = relabeling(match, self.num_clusters, self.num_categories)[predicted]
         image, region, area = image[region > 0], region[region > 0], area[region > 0]
-        joint = SparseCounter((self.images + 1, self.num_predicted + self.num_categories + 1))
+        joint = SparseCounter((self.images + 1, self.num_clusters + self.num_categories + 1))
         joint.add((image, region), area)
         image, region, area = joint.entries()
         order = np.lexsort((region, -area, image))

@@ -3,10 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from mmluss.evaluation.boundaries import boundary_mask, boundary_width, frame_mask
-
-from .conftest import blocky
-from .slow_reference import boundary_labels, erode
+from mmluss.evaluation.image_histogram import boundary_mask, boundary_width, frame_mask
+from tests.test_evaluation.conftest import blocky
+from tests.test_evaluation.slow_reference import boundary_labels, erode
 
 
 @pytest.mark.parametrize(("height", "width", "expected"), [(375, 500, 19), (3, 4, 1), (50, 50, 2), (1000, 1, 30)])

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 import torch
 
-from mmluss.evaluation.counts import LabelCounts, f_measure
+from mmluss.evaluation.counts import LabelCounts
+from mmluss.evaluation.image_histogram import f_measure
 from mmluss.evaluation.merged_counts import MergedCounts
 from mmluss.evaluation.scores import compute_scores, find_matching
-
-from .slow_reference import slow_scores
+from tests.test_evaluation.slow_reference import slow_scores
 
 
 def count(kind: type[LabelCounts], images: list, num: int, **settings) -> LabelCounts:
@@ -18,10 +18,10 @@ def count(kind: type[LabelCounts], images: list, num: int, **settings) -> LabelC
 
 
 @pytest.mark.parametrize("kind", [LabelCounts, MergedCounts])
-@pytest.mark.parametrize(("num", "num_predicted"), [(4, 4), (3, 7), (6, 3), (300, 300)])
-def test_scores_equal_the_definition(scenes, kind: type[LabelCounts], num: int, num_predicted: int) -> None:
-    images = scenes(num, 12 if num < 10 else 2, num, num_predicted)
-    counts = count(kind, images, num, num_predicted=num_predicted)
+@pytest.mark.parametrize(("num", "num_clusters"), [(4, 4), (3, 7), (6, 3), (300, 300)])
+def test_scores_equal_the_definition(scenes, kind: type[LabelCounts], num: int, num_clusters: int) -> None:
+    images = scenes(num, 12 if num < 10 else 2, num, num_clusters)
+    counts = count(kind, images, num, num_clusters=num_clusters)
     for matching in ("image", "pixel"):
         match = find_matching(counts, matching)
         table = np.where(match >= 0, match, num + np.arange(len(match)))
@@ -30,12 +30,12 @@ def test_scores_equal_the_definition(scenes, kind: type[LabelCounts], num: int, 
         assert scores == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize(("num", "num_predicted"), [(4, 4), (3, 12), (2, 40)])
-def test_merged_ids_score_as_if_they_were_one(scenes, num: int, num_predicted: int) -> None:
-    images = scenes(num, 6, num, num_predicted)
-    counts = count(MergedCounts, images, num, num_predicted=num_predicted)
+@pytest.mark.parametrize(("num", "num_clusters"), [(4, 4), (3, 12), (2, 40)])
+def test_merged_ids_score_as_if_they_were_one(scenes, num: int, num_clusters: int) -> None:
+    images = scenes(num, 6, num, num_clusters)
+    counts = count(MergedCounts, images, num, num_clusters=num_clusters)
     rng = np.random.default_rng(0)
-    for match in (find_matching(counts, "majority"), np.r_[0, rng.integers(1, num + 1, num_predicted)]):
+    for match in (find_matching(counts, "majority"), np.r_[0, rng.integers(1, num + 1, num_clusters)]):
         table = np.where(match >= 0, match, num + np.arange(len(match)))
         expected = slow_scores([image[0] for image in images], [table[image[1]] for image in images], num)
         scores, _ = compute_scores(counts, match)
@@ -137,3 +137,17 @@ def test_unknown_matching_is_named() -> None:
 def test_f_measure_weighs_precision() -> None:
     assert f_measure(2, 4, 8) == pytest.approx(1.3 * 0.5 * 0.25 / (0.3 * 0.5 + 0.25))
     assert f_measure(0, 0, 0) == f_measure(0, 5, 0) == f_measure(0, 0, 5) == 0
+
+
+@pytest.mark.parametrize("count_ignored_area", [False, True])
+def test_shared_images_equal_a_double_loop(scenes, count_ignored_area: bool) -> None:
+    images = scenes(3, 20, 5, 8)
+    counts = LabelCounts(5, 8, count_ignored_area=count_ignored_area)
+    expected = np.zeros((8, 5), int)
+    for true, predicted, *_ in images:
+        counts.update(predicted, true)
+        seen = predicted if count_ignored_area else predicted[true != 1000]
+        for i in range(1, 9):
+            for j in range(1, 6):
+                expected[i - 1, j - 1] += (seen == i).any() and (true == j).any()
+    np.testing.assert_array_equal(counts.shared_images(), expected)

@@ -7,7 +7,9 @@ import pytest
 
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.evaluation.counts import LabelCounts
-from mmluss.evaluation.folder import CountSettings, PredictionError, count_folder, names_to_score, read_name_list
+from mmluss.evaluation.evaluation import Evaluation
+from mmluss.evaluation.folder import PredictionError, count_folder, names_to_score, read_name_list
+from mmluss.evaluation.matching import write_match
 from mmluss.evaluation.merged_counts import MergedCounts
 from mmluss.evaluation.scores import compute_scores, find_matching
 
@@ -31,22 +33,28 @@ def test_folder_scores_as_its_images_do(folders, monkeypatch, kind: type[LabelCo
     for true, predicted, _ in images:
         expected.update(predicted, true)
     found = count_folder(
-        predictions, truths, names_to_score(predictions, truths), CountSettings(NUM, NUM, kind), processes
+        predictions,
+        truths,
+        names_to_score(predictions, truths),
+        Evaluation(NUM, "majority" if kind is MergedCounts else "image"),
+        processes,
     )
     match = find_matching(expected, "image")
     np.testing.assert_array_equal(find_matching(found, "image"), match)
     assert compute_scores(found, match)[0] == pytest.approx(compute_scores(expected, match)[0], nan_ok=True)
 
 
-def test_matching_is_applied_before_counting(folders) -> None:
+def test_matching_is_applied_before_counting(folders, tmp_path) -> None:
     predictions, truths, images = folders
     match = np.r_[0, np.random.default_rng(0).integers(1, 3, NUM)]
     expected = LabelCounts(NUM)
     for true, predicted, _ in images:
         expected.update(match[predicted], true)
-    found = count_folder(predictions, truths, names_to_score(predictions, truths), CountSettings(NUM, NUM, match=match))
-    left, right = (compute_scores(counts, find_matching(counts, "identity"))[0] for counts in (found, expected))
-    assert left == pytest.approx(right, nan_ok=True)
+    write_match(tmp_path / "match.json", match)
+    evaluation = Evaluation(NUM, str(tmp_path / "match.json"))
+    result = evaluation.result(count_folder(predictions, truths, names_to_score(predictions, truths), evaluation))
+    assert result.scores == pytest.approx(compute_scores(expected, find_matching(expected, "identity"))[0], nan_ok=True)
+    np.testing.assert_array_equal(result.match, match)
 
 
 def test_name_list_chooses_images(folders, tmp_path: Path) -> None:
@@ -99,7 +107,7 @@ def test_bad_name_list_is_named(tmp_path: Path, text: str, message: str) -> None
         read_name_list(tmp_path / "names.txt")
 
 
-def test_all_bad_files_are_named_at_once(folders) -> None:
+def test_all_bad_files_are_named_at_once(folders, tmp_path) -> None:
     predictions, truths, images = folders
     size = images[0][1].shape
     write_label_map(predictions / "n0" / "0.png", np.zeros((size[0], size[1] + 1), np.uint16))
@@ -107,7 +115,7 @@ def test_all_bad_files_are_named_at_once(folders) -> None:
     write_label_map(predictions / "n0" / "2.png", np.full(images[2][1].shape, NUM + 1, np.uint16))
     (predictions / "n1" / "3.png").write_bytes(b"no picture")
     with pytest.raises(PredictionError, match="4 of 6 images cannot be scored") as caught:
-        count_folder(predictions, truths, names_to_score(predictions, truths), CountSettings(NUM, NUM))
+        count_folder(predictions, truths, names_to_score(predictions, truths), Evaluation(NUM))
     message = str(caught.value)
     for part in (
         "0.png: prediction of shape",
@@ -116,7 +124,8 @@ def test_all_bad_files_are_named_at_once(folders) -> None:
         "3.png: unreadable",
     ):
         assert part in message
-    match = np.arange(NUM + 1)
+    write_match(tmp_path / "match.json", np.arange(NUM + 1))
+    evaluation = Evaluation(NUM, str(tmp_path / "match.json"))
     with pytest.raises(PredictionError, match=r"4 of 6 images cannot be scored") as caught:
-        count_folder(predictions, truths, names_to_score(predictions, truths), CountSettings(NUM, NUM, match=match))
+        count_folder(predictions, truths, names_to_score(predictions, truths), evaluation)
     assert "2.png: prediction holds id 301; expected 0..300" in str(caught.value)

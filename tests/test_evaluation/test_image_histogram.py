@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from mmluss.evaluation.image_histogram import check_ids, image_histogram
-
-from .slow_reference import boundary_labels
+from tests.test_evaluation.slow_reference import boundary_labels
 
 
 @pytest.mark.parametrize("boundaries", [True, False])

@@ -13,8 +13,7 @@ from mmseg.structures import SegDataSample
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.evaluation import LabelCounts, LUSSMetric
 from mmluss.evaluation.scores import compute_scores, find_matching
-
-from .slow_reference import slow_scores
+from tests.test_evaluation.slow_reference import slow_scores
 
 NUM = 4
 CLASSES = ("other", "n01", "n02", "n03", "n04")
@@ -86,7 +85,7 @@ def test_thresholds_choose_the_best_one(scenes) -> None:
 def test_scores_file_holds_everything(scenes, tmp_path: Path) -> None:
     file = tmp_path / "work" / "scores.json"
     images = scenes(3, 5, NUM)
-    scores = run(images, score=True, thresholds=[0.2, 0.6], scores_file=str(file), num_predicted=NUM)
+    scores = run(images, score=True, thresholds=[0.2, 0.6], scores_file=str(file), num_clusters=NUM)
     report = json.loads(file.read_text())
     assert set(report) == {"settings", "scores", "classes", "match", "data", "versions", "sweep"}
     assert report["scores"] == {name: None if np.isnan(value) else value for name, value in scores.items()}
@@ -102,7 +101,7 @@ def test_scores_file_holds_everything(scenes, tmp_path: Path) -> None:
 
 def test_class_table_is_logged(scenes, monkeypatch) -> None:
     logged = []
-    monkeypatch.setattr("mmluss.evaluation.luss_metric.print_log", lambda text, logger: logged.append(text))
+    monkeypatch.setattr("mmluss.evaluation.evaluation.print_log", lambda text, logger: logged.append(text))
     run(scenes(3, 3, NUM))
     assert len(logged) == 2
     assert "n04" in logged[0]
@@ -138,11 +137,11 @@ def test_metric_starts_anew_after_each_evaluation(scenes) -> None:
     assert results[0] == pytest.approx(results[1], nan_ok=True)
 
 
-@pytest.mark.parametrize("num_predicted", [2, 9])
+@pytest.mark.parametrize("num_clusters", [2, 9])
 @pytest.mark.parametrize("matching", ["image", "pixel", "majority"])
-def test_number_of_predicted_ids_may_differ(scenes, num_predicted: int, matching: str) -> None:
-    images = scenes(6, 6, NUM, num_predicted)
-    found = run(images, num_predicted=num_predicted, matching=matching)
+def test_number_of_predicted_ids_may_differ(scenes, num_clusters: int, matching: str) -> None:
+    images = scenes(6, 6, NUM, num_clusters)
+    found = run(images, num_clusters=num_clusters, matching=matching)
     assert 0 < found["mIoU"] < 100
 
 

@@ -8,36 +8,12 @@ from mmluss.evaluation.matching import (
     UNMATCHED,
     assign_majority,
     assign_one_to_one,
-    image_cooccurrence,
     match_to_json,
     read_match,
     relabeling,
     write_match,
 )
-
-from .slow_reference import best_total
-
-
-def test_cooccurrence_counts_images() -> None:
-    predicted = [np.array([0, 1, 2]), np.array([2]), np.array([], int), np.array([3])]
-    true = [np.array([0, 1, 1000]), np.array([1, 2]), np.array([1]), np.array([0])]
-    expected = np.array([[1, 0], [2, 1], [0, 0]])
-    np.testing.assert_array_equal(image_cooccurrence(predicted, true, 3, 2), expected)
-
-
-def test_cooccurrence_equals_double_loop() -> None:
-    rng = np.random.default_rng(0)
-    predicted = [rng.choice(9, rng.integers(0, 9), replace=False) for _ in range(40)]
-    true = [rng.choice([0, 1, 2, 3, 4, 1000], rng.integers(0, 6), replace=False) for _ in range(40)]
-    counts = image_cooccurrence(predicted, true, 8, 4)
-    for i in range(1, 9):
-        for j in range(1, 5):
-            assert counts[i - 1, j - 1] == sum(i in p and j in t for p, t in zip(predicted, true, strict=True))
-
-
-def test_cooccurrence_needs_the_same_images() -> None:
-    with pytest.raises(ValueError, match="2 predicted and 1 true images"):
-        image_cooccurrence([np.array([1])] * 2, [np.array([1])], 3, 3)
+from tests.test_evaluation.slow_reference import best_total
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (7, 5), (4, 6), (1, 1)])

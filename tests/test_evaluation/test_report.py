@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import numpy as np
 
-from mmluss.evaluation.report import class_table, score_table, versions
+from mmluss.evaluation.scores import class_table, score_table, versions
 
 
 def test_class_table_names_matched_ids() -> None:

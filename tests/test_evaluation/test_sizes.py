@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmluss.evaluation.sizes import SIZES, size_bits, size_split
+from mmluss.evaluation.image_histogram import SIZES, size_bits, size_split
 
 
 @pytest.mark.parametrize(

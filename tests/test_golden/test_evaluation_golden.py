@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from mmseg.registry import METRICS
 
 from mmluss.evaluation import ThresholdSweep
+from mmluss.evaluation.counts import LabelCounts
 from mmluss.evaluation.image_histogram import image_histogram
-from mmluss.evaluation.matching import assign_one_to_one, image_cooccurrence, match_to_json, read_match, write_match
+from mmluss.evaluation.matching import assign_one_to_one, match_to_json, read_match, write_match
 from mmluss.evaluation.scores import compute_scores
 from mmluss.evaluation.submission import Method, write_submission
 
@@ -118,7 +119,10 @@ def test_matching_file(case, tmp_path) -> None:
     logits = F.interpolate(torch.from_numpy(arrays["logits"]), true.shape[1:], mode="bilinear", align_corners=False)
     labels = logits.argmax(1).numpy()
     np.testing.assert_array_equal(labels, arrays["label"])
-    counts = image_cooccurrence([np.unique(label) for label in labels], [np.unique(t) for t in true], num, num)
+    found = LabelCounts(num, boundaries=False, count_ignored_area=True)
+    for label, truth in zip(labels, true, strict=True):
+        found.update(label, truth)
+    counts = found.shared_images()
     np.testing.assert_array_equal(counts, arrays["counts"])
     match = assign_one_to_one(counts)
     assert counts[np.arange(num), match[1:] - 1].sum() == case.settings["best_total"]

@@ -6,20 +6,15 @@ import os
 import sys
 from pathlib import Path
 
-from mmluss.evaluation.counts import LabelCounts
+from mmluss.evaluation.evaluation import Evaluation
 from mmluss.evaluation.folder import (
-    CountSettings,
     PredictionError,
     count_folder,
     label_names,
     names_to_score,
     read_name_list,
 )
-from mmluss.evaluation.matching import read_match, write_match
-from mmluss.evaluation.merged_counts import MergedCounts
-from mmluss.evaluation.report import class_table, score_report, score_table
-from mmluss.evaluation.scores import MATCHINGS, compute_scores, find_matching
-from mmluss.utils.atomic_files import write_json
+from mmluss.evaluation.scores import class_table, score_table
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -35,7 +30,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--num-categories", type=int, help="number of categories; default: number of folders in ground_truth"
     )
-    parser.add_argument("--num-predicted", type=int, help="largest predicted id; default: number of categories")
+    parser.add_argument("--num-clusters", type=int, help="largest predicted id; default: number of categories")
     parser.add_argument("--allow-missing", action="store_true", help="score although predictions are missing")
     parser.add_argument("--no-boundaries", action="store_true", help="leave out boundary scores")
     parser.add_argument(
@@ -64,33 +59,18 @@ def evaluate(args: argparse.Namespace) -> None:
     if num_categories == 0:
         raise PredictionError(f"{args.ground_truth} has no category folders: give --num-categories")
     matching = "image" if args.match == "compute" else args.match
-    match = None if matching in MATCHINGS else read_match(matching, num_categories)
-    settings = CountSettings(
-        num_categories=num_categories,
-        num_predicted=max(args.num_predicted or num_categories, 0 if match is None else len(match) - 1),
-        counts=MergedCounts if matching == "majority" else LabelCounts,
-        boundaries=not args.no_boundaries,
-        match=match,
-    )
+    evaluation = Evaluation(num_categories, matching, args.num_clusters, not args.no_boundaries)
     # A process takes some seconds to start, in which it would score about 1000 images.
     processes = args.processes or max(1, min(os.cpu_count() or 1, len(wanted) // 1000))
-    counts = count_folder(args.predictions, args.ground_truth, wanted, settings, processes)
-    found = find_matching(counts, matching if match is None else "identity")
-    scores, classes = compute_scores(counts, found)
-    shown = found if match is None else match
+    counts = count_folder(args.predictions, args.ground_truth, wanted, evaluation, processes)
+    result = evaluation.result(counts)
     classes_known = len(folders) == num_categories
     class_names = ["other", *(folders if classes_known else map(str, range(1, num_categories + 1)))]
-    print(class_table(class_names, classes, shown))
-    print(score_table(scores))
+    print(class_table(class_names, result.classes, result.match))
+    print(score_table(result.scores))
     total = len(names or label_names(args.ground_truth))
-    print(f"{counts.images} of {total} images, scores in percent")
-    if args.match_file:
-        write_match(args.match_file, shown)
-        print(f"matching: {args.match_file}")
-    if args.scores_file:
-        report = score_report(counts, scores, classes, class_names, shown)
-        write_json(args.scores_file, {"settings": vars(args), **report})
-        print(f"all figures: {args.scores_file}")
+    print(f"{result.counts.images} of {total} images, scores in percent")
+    result.write(class_names, vars(args), args.match_file, args.scores_file)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmluss.evaluation.threshold_histogram import passed_thresholds, threshold_histogram
-
-from .slow_reference import boundary_labels
+from mmluss.evaluation.thresholds.threshold_histogram import passed_thresholds, threshold_histogram
+from tests.test_evaluation.slow_reference import boundary_labels
 
 GRIDS = {
     "benchmark": np.arange(81) / 100,

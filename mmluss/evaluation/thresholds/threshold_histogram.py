@@ -11,8 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mmluss.evaluation.boundaries import Map, boundary_bits, boundary_width, window_reduce
-from mmluss.evaluation.image_histogram import check_label_maps, number_ids
+from mmluss.evaluation.image_histogram import (
+    Map,
+    boundary_bits,
+    boundary_width,
+    check_label_maps,
+    number_ids,
+    window_reduce,
+)
 
 _CELLS = 4096
 

@@ -8,14 +8,12 @@ import numpy as np
 import torch
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
-from mmluss.evaluation.counts import LabelCounts, f_measure
-from mmluss.evaluation.curve import curve_ious, curve_matchings
-from mmluss.evaluation.image_histogram import check_ids
+from mmluss.evaluation.counts import LabelCounts, SparseCounter
+from mmluss.evaluation.image_histogram import SIZES, check_ids, f_measure, size_bits
 from mmluss.evaluation.matching import assign_majority, assign_one_to_one
 from mmluss.evaluation.scores import MATCHINGS, find_matching
-from mmluss.evaluation.sizes import SIZES, size_bits
-from mmluss.evaluation.sparse_counter import SparseCounter
-from mmluss.evaluation.threshold_histogram import ThresholdHistogram, threshold_histogram
+from mmluss.evaluation.thresholds.threshold_curve import curve_ious, curve_matchings
+from mmluss.evaluation.thresholds.threshold_histogram import ThresholdHistogram, threshold_histogram
 
 
 class ThresholdSweep:
@@ -28,7 +26,7 @@ class ThresholdSweep:
     Args:
         num_categories: Number of true categories N, 0 aside; below 1000.
         thresholds: (T,) strictly ascending in single precision; 0.00, 0.01 .. 0.80 by default.
-        num_predicted: Largest predicted id K; N by default.
+        num_clusters: Largest predicted id K; N by default.
         all_scores: Whether ``at`` is wanted: boundaries, votes and F-measure are then counted at every threshold.
         boundaries: Whether boundaries are among all scores.
         count_ignored_area: Whether a prediction on ignored pixels makes an id present in an image.
@@ -41,7 +39,7 @@ class ThresholdSweep:
         self,
         num_categories: int,
         thresholds: Sequence[float] | np.ndarray | None = None,
-        num_predicted: int | None = None,
+        num_clusters: int | None = None,
         all_scores: bool = False,
         boundaries: bool = True,
         count_ignored_area: bool = False,
@@ -50,14 +48,14 @@ class ThresholdSweep:
         self._limits = self.thresholds.astype(np.float32)
         if self.thresholds.ndim != 1 or len(self.thresholds) == 0 or not (np.diff(self._limits) > 0).all():
             raise ValueError("thresholds must be a list of strictly ascending numbers, different in single precision")
-        self._plain = LabelCounts(num_categories, num_predicted, all_scores and boundaries, count_ignored_area)
-        self.num_categories, self.num_predicted = num_categories, self._plain.num_predicted
+        self._plain = LabelCounts(num_categories, num_clusters, all_scores and boundaries, count_ignored_area)
+        self.num_categories, self.num_clusters = num_categories, self._plain.num_clusters
         self.all_scores = all_scores
         num, groups = len(self.thresholds), 1 << len(SIZES)
-        pairs = (self.num_predicted + 1, num_categories + 1)
+        pairs = (self.num_clusters + 1, num_categories + 1)
         self.pixels = SparseCounter((groups, *pairs, num + 1))
         self.cooccurrence = SparseCounter((*pairs, num + 1))
-        self.boundary_pixels = SparseCounter((self.num_predicted + 1, num_categories + 2, groups, num))
+        self.boundary_pixels = SparseCounter((self.num_clusters + 1, num_categories + 2, groups, num))
         self.true_boundary = np.zeros((num_categories + 1, groups), np.int64)
         self.votes = SparseCounter((*pairs, num))
         self.ties: Counter = Counter()
@@ -78,7 +76,7 @@ class ThresholdSweep:
         """Count one image.
 
         Args:
-            category: (H, W) integers in ``0..num_predicted``, before thresholding; a tensor is counted on its device.
+            category: (H, W) integers in ``0..num_clusters``, before thresholding; a tensor is counted on its device.
             ground_truth: (H, W) integers in ``0..num_categories``, or 1000 = ignored; of the same kind.
             score: (H, W) float foreground score, of the same kind.
             name: What to call the image in a message.
@@ -87,7 +85,7 @@ class ThresholdSweep:
             ValueError: If sizes differ, an id is out of range or a score is not a number; nothing is counted then.
         """
         histogram = threshold_histogram(category, ground_truth, score, self._limits, self._plain.boundaries, name)
-        check_ids(histogram.predicted, histogram.true, self.num_predicted, self.num_categories, name)
+        check_ids(histogram.predicted, histogram.true, self.num_clusters, self.num_categories, name)
         self.add(histogram)
 
     def add(self, histogram: ThresholdHistogram) -> None:
@@ -175,7 +173,7 @@ class ThresholdSweep:
         if not self.all_scores:
             raise ValueError("this sweep counts mIoU only; make it with all_scores=True")
         plain = self._plain
-        counts = LabelCounts(self.num_categories, self.num_predicted, plain.boundaries, plain.count_ignored_area)
+        counts = LabelCounts(self.num_categories, self.num_clusters, plain.boundaries, plain.count_ignored_area)
         counts.images, counts.ignored_pixels = plain.images, plain.ignored_pixels
         counts.images_with = plain.images_with.copy()
         counts.f_measure = float(self.f_measure[index])
@@ -205,7 +203,7 @@ class ThresholdSweep:
         _, *pixels = self.pixels.entries()
         shared = self.cooccurrence.entries() if matching == "image" else pixels
         assign = assign_majority if matching == "majority" else assign_one_to_one
-        return curve_matchings(*shared, (self.num_predicted, self.num_categories, len(self.thresholds)), assign)
+        return curve_matchings(*shared, (self.num_clusters, self.num_categories, len(self.thresholds)), assign)
 
     def _vote(self, predicted: np.ndarray, area: np.ndarray, true: np.ndarray) -> None:
         most = area.max(0, initial=0)

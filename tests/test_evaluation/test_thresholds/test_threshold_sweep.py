@@ -18,22 +18,22 @@ def sweep_over(images: list, num: int, thresholds, **settings) -> ThresholdSweep
     return sweep
 
 
-def counts_at(images: list, num: int, threshold: float, num_predicted: int | None = None) -> LabelCounts:
-    counts = LabelCounts(num, num_predicted)
+def counts_at(images: list, num: int, threshold: float, num_clusters: int | None = None) -> LabelCounts:
+    counts = LabelCounts(num, num_clusters)
     for true, category, score in images:
         counts.update(np.where(score >= np.float32(threshold), category, 0), true)
     return counts
 
 
 @pytest.mark.parametrize("thresholds", GRIDS, ids=len)
-@pytest.mark.parametrize(("num", "num_predicted"), [(4, 4), (3, 6), (300, 300)])
-def test_sweep_equals_one_pass_for_each_threshold(scenes, thresholds, num: int, num_predicted: int) -> None:
-    images = scenes(7, 5, num, num_predicted)
-    sweep = sweep_over(images, num, thresholds, num_predicted=num_predicted, all_scores=True)
+@pytest.mark.parametrize(("num", "num_clusters"), [(4, 4), (3, 6), (300, 300)])
+def test_sweep_equals_one_pass_for_each_threshold(scenes, thresholds, num: int, num_clusters: int) -> None:
+    images = scenes(7, 5, num, num_clusters)
+    sweep = sweep_over(images, num, thresholds, num_clusters=num_clusters, all_scores=True)
     result = sweep.compute()
     for index in range(0, len(thresholds), 1 + len(thresholds) // 4):
         match = result["matching"][index]
-        counts = counts_at(images, num, thresholds[index], num_predicted)
+        counts = counts_at(images, num, thresholds[index], num_clusters)
         shared = counts.shared_images()
         np.testing.assert_array_equal(sweep.at(index).shared_images(), shared)
         used = np.flatnonzero(match[1:] > 0)

@@ -27,11 +27,11 @@ def curve_matchings(
     Returns:
         Int64 (T, K + 1), category of each predicted id, -1 for none.
     """
-    num_predicted, num_categories, num_thresholds = shape
+    num_clusters, num_categories, num_thresholds = shape
     inside = (predicted > 0) & (true > 0)
     predicted, true, passed, count = predicted[inside] - 1, true[inside] - 1, passed[inside], count[inside]
-    shared = np.zeros((num_predicted, num_categories), np.int64)
-    match = np.empty((num_thresholds, num_predicted + 1), np.int64)
+    shared = np.zeros((num_clusters, num_categories), np.int64)
+    match = np.empty((num_thresholds, num_clusters + 1), np.int64)
     for index in reversed(range(num_thresholds)):
         new = passed == index + 1
         np.add.at(shared, (predicted[new], true[new]), count[new])
