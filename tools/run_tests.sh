@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set up mmluss if need be, lint it and run its tests.
+# Set up mmluss if need be, lint it, build its documentation and run its tests.
 #
 #   bash tools/run_tests.sh [arguments of pytest, such as a file, -k NAME or -m "not slow"]
 set -euo pipefail
@@ -16,6 +16,8 @@ ruff check
 ruff format --check
 echo "[lint] mypy"
 mypy
+echo "[lint] documentation"
+NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
   echo "[lint] pre-commit"
   SKIP=ruff-check,ruff-format,mypy pre-commit run --all-files

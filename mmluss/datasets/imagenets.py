@@ -3,6 +3,7 @@
 
 import os.path as osp
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 from mmseg.datasets import BaseSegDataset
@@ -68,7 +69,7 @@ class ImageNetSDataset(BaseSegDataset):
         num_clusters: int | None = None,
         pipeline: Sequence[dict | Callable] = (),
         metainfo: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if subset is not None and split not in SPLITS:
             raise ValueError(f"ImageNet-S has the splits {', '.join(SPLITS)}, not {split!r}")

@@ -1,7 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Layer-wise adaptive rate control, the optimizer of all three training steps of PASS."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from mmseg.registry import OPTIMIZERS
@@ -28,7 +29,7 @@ class LARC(SGD):
 
     def __init__(
         self,
-        params,
+        params: Iterable[Any],
         lr: float,
         momentum: float = 0.9,
         weight_decay: float = 1e-6,
