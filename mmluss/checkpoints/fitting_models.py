@@ -50,7 +50,11 @@ def fitting_model_config(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         if kind is CheckpointKind.PIXEL_ATTENTION_SEGMENTOR:
             return dict(type="PixelAttentionSegmentor", **common)
         stages = _numbers(state_dict, r"shallow_projectors\.stage(\d+)\.")
-        return dict(type="PASSPretrainer", **common, shallow_stages=stages, loss_weights=[1.0] * (1 + len(stages)))
+        pixels = any(name.startswith("pixel_projector.") for name in state_dict)
+        weights = [1.0] * (1 + len(stages))
+        return dict(
+            type="PASSPretrainer", **common, shallow_stages=stages, loss_weights=weights, pixel_alignment=pixels
+        )
     if kind is CheckpointKind.SEGMENTOR:
         classes, channels = state_dict["decode_head.conv_seg.weight"].shape[:2]
         head = dict(type="LinearHead", in_channels=channels, num_classes=classes)
@@ -75,6 +79,8 @@ def build_fitting_model(state_dict: Mapping[str, Tensor]) -> nn.Module:
 def _backbone_config(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     if "layer1.0.conv1.weight" in weights:
         return _resnet_config(weights)
+    if "timm_model.conv_stem.weight" in weights:
+        return dict(type="mmpretrain.TIMMBackbone", model_name="tf_efficientnet_lite0", features_only=True)
     if "patch_embed.projection.weight" in weights:
         return _vision_transformer_config(weights)
     if "downsample_layers.0.0.weight" in weights:

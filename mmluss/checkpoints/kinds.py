@@ -22,6 +22,7 @@ class CheckpointKind(Enum):
     VIT = "vision transformer checkpoint with timm's names"
     CONVNEXT = "ConvNeXt checkpoint with the original names"
     RESNET = "bare ResNet"
+    EFFICIENTNET_LITE0 = "published EfficientNet-Lite0"
     PRETRAINER = "checkpoint of PASSPretrainer"
     PIXEL_ATTENTION_SEGMENTOR = "checkpoint of PixelAttentionSegmentor"
     SEGMENTOR = "segmentor checkpoint with a linear head"
@@ -34,13 +35,14 @@ _SIGNATURES: tuple[tuple[CheckpointKind, tuple[str, ...]], ...] = (
     (CheckpointKind.PASS_PRETRAIN, ("conv1.weight", "projection_head.")),
     (CheckpointKind.PASS_FINETUNE, ("conv1.weight", "last_layer.weight")),
     (CheckpointKind.PIXEL_ATTENTION_SEGMENTOR, ("backbone.", "decode_head.offset")),
-    (CheckpointKind.PRETRAINER, ("backbone.", "projector.", "pixel_projector.")),
+    (CheckpointKind.PRETRAINER, ("backbone.", "prototypes.weight")),
     (CheckpointKind.SEGMENTOR, ("backbone.", "decode_head.conv_seg.weight")),
     (CheckpointKind.CONVNEXT, ("downsample_layers.0.0.weight", "stages.0.0.dwconv.weight")),
     (CheckpointKind.VIT, ("patch_embed.proj.weight", "blocks.0.attn.qkv.weight")),
     (CheckpointKind.VIT, ("backbone.patch_embed.proj.weight", "backbone.blocks.0.attn.qkv.weight")),
     (CheckpointKind.VIT, ("base_encoder.patch_embed.proj.weight", "base_encoder.blocks.0.attn.qkv.weight")),
     (CheckpointKind.RESNET, ("conv1.weight", "layer1.0.conv1.weight")),
+    (CheckpointKind.EFFICIENTNET_LITE0, ("_conv_stem.weight", "_blocks.0._depthwise_conv.weight")),
 )
 
 

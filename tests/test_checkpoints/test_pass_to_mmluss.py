@@ -94,7 +94,7 @@ def test_incomplete_files_are_refused(tmp_path, run_converter):
 
 def test_centroids_from_before_clustering_are_refused(tmp_path, run_converter):
     run_converter(TOOL, save(tmp_path / "x.pth", PixelAttention()), tmp_path / "ours.pth")
-    with pytest.raises(ValueError, match=r"ours\.pth holds no centroids: it is a checkpoint of PixelAttentionSegm"):
+    with pytest.raises(ValueError, match=r"ours\.pth: holds no centroids: it is a checkpoint of PixelAttentionSegm"):
         run_converter(
             TOOL, "--reverse", tmp_path / "ours.pth", tmp_path / "back.pth", "--centroids", tmp_path / "c.npy"
         )

@@ -11,16 +11,16 @@ with RGB input, mean 127 and std 128.
 import argparse
 from pathlib import Path
 
-import torch
 from mmengine.logging import MMLogger
+from torch import Tensor
 
+from mmluss.checkpoints.conversion import convert_checkpoint
 from mmluss.checkpoints.efficientnet_lite0 import (
     EFFICIENTNET_LITE0_MEAN,
     EFFICIENTNET_LITE0_STD,
     efficientnet_lite0_to_timm,
     installed_efficientnet_lite0,
 )
-from mmluss.checkpoints.files import write_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,27 +32,22 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    logger = MMLogger.get_instance("mmluss")
+    MMLogger.get_instance("mmluss")
     source = args.checkpoint or installed_efficientnet_lite0()
     if not source.is_file():
         raise FileNotFoundError(f"no weights at {source}; leave --checkpoint out to take the installed package's")
-    weights = torch.load(source, map_location="cpu", weights_only=True)
-    try:
-        backbone = efficientnet_lite0_to_timm(weights)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-    checkpoint = {
-        "state_dict": {f"backbone.{name}": tensor for name, tensor in backbone.items()},
-        "meta": {
-            "model_name": "tf_efficientnet_lite0",
-            "source": source.name,
-            "mean": list(EFFICIENTNET_LITE0_MEAN),
-            "std": list(EFFICIENTNET_LITE0_STD),
-            "bgr_to_rgb": True,
-        },
-    }
-    write_checkpoint(checkpoint, args.out)
-    logger.info(f"wrote {len(backbone)} tensors of {source.name} to {args.out}")
+
+    def convert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {f"backbone.{name}": tensor for name, tensor in efficientnet_lite0_to_timm(weights).items()}
+
+    meta = dict(
+        model_name="tf_efficientnet_lite0",
+        source=source.name,
+        mean=list(EFFICIENTNET_LITE0_MEAN),
+        std=list(EFFICIENTNET_LITE0_STD),
+        bgr_to_rgb=True,
+    )
+    convert_checkpoint(source, args.out, convert, meta=meta)
 
 
 if __name__ == "__main__":

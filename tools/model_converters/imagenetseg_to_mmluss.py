@@ -11,16 +11,9 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
-from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
-from mmluss.checkpoints.fitting_models import build_fitting_model, fitting_model_config
+from mmluss.checkpoints.conversion import convert_checkpoint
 from mmluss.checkpoints.imagenetseg_checkpoints import imagenetseg_to_mmluss, left_out_names
-from mmluss.checkpoints.kinds import (
-    CheckpointKind,
-    check_state_dict,
-    checkpoint_weights,
-    detect_checkpoint_kind,
-    shorten,
-)
+from mmluss.checkpoints.kinds import CheckpointKind, shorten
 
 EXPECTED = {"resnet": CheckpointKind.SEMI_RESNET, "vit": CheckpointKind.VIT, "convnext": CheckpointKind.CONVNEXT}
 
@@ -36,27 +29,12 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     logger = MMLogger.get_instance("mmluss")
-    checkpoint = read_checkpoint(args.checkpoint)
-    try:
-        weights = checkpoint_weights(checkpoint)
-        kind = detect_checkpoint_kind(weights)
-        if args.expect and kind is not EXPECTED[args.expect]:
-            raise ValueError(f"is a {kind.value}; a {EXPECTED[args.expect].value} is expected")
-        converted = imagenetseg_to_mmluss(weights)
-        config, model = fitting_model_config(converted), build_fitting_model(converted)
-    except ValueError as error:
-        raise ValueError(f"{args.checkpoint}: {error}") from error
-    check_state_dict(converted, model, str(args.checkpoint))
-    write_checkpoint(
-        {"meta": dict(converted_from=kind.value, source=args.checkpoint.name), "state_dict": converted}, args.out
-    )
-    logger.info(f"wrote {len(converted)} tensors of {args.checkpoint}, a {kind.value}, to {args.out}")
-    left_out = left_out_names(weights)
+    expected = [EXPECTED[args.expect]] if args.expect else []
+    left_out = left_out_names(convert_checkpoint(args.checkpoint, args.out, imagenetseg_to_mmluss, expected))
     if left_out:
         logger.info(
             f"left out {len(left_out)} tensors that only pretraining or classification needs: {shorten(left_out)}"
         )
-    logger.info(f"they fit model = {config}")
 
 
 if __name__ == "__main__":

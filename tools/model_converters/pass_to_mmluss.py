@@ -9,11 +9,11 @@ import argparse
 from pathlib import Path
 
 from mmengine.logging import MMLogger
+from torch import Tensor
 
-from mmluss.checkpoints.files import read_centroids, read_checkpoint, write_centroids, write_checkpoint
-from mmluss.checkpoints.fitting_models import build_fitting_model, fitting_model_config
-from mmluss.checkpoints.kinds import CheckpointKind, check_state_dict, checkpoint_weights
-from mmluss.checkpoints.kinds import detect_checkpoint_kind as detect
+from mmluss.checkpoints.conversion import convert_checkpoint
+from mmluss.checkpoints.files import read_centroids, write_centroids
+from mmluss.checkpoints.kinds import CheckpointKind, detect_checkpoint_kind
 from mmluss.checkpoints.pass_checkpoints import mmluss_to_pass, pass_to_mmluss
 
 EXPECTED = {
@@ -38,34 +38,21 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    logger = MMLogger.get_instance("mmluss")
-    checkpoint = read_checkpoint(args.checkpoint)
-    try:
-        weights = checkpoint_weights(checkpoint)
-        kind = detect(weights)
-        if args.expect and kind not in EXPECTED[args.expect]:
-            raise ValueError(f"is a {kind.value}; a {EXPECTED[args.expect][args.reverse].value} is expected")
-        if args.reverse:
-            ours, converted = weights, mmluss_to_pass(weights)
-        else:
-            centroids = read_centroids(args.centroids) if args.centroids else None
-            ours = converted = pass_to_mmluss(weights, centroids, args.threshold)
-        config, model = fitting_model_config(ours), build_fitting_model(ours)
-    except ValueError as error:
-        raise ValueError(f"{args.checkpoint}: {error}") from error
-    check_state_dict(ours, model, str(args.checkpoint))
-    if args.reverse:
-        centroids = weights.get("decode_head.centroids")
-        if args.centroids and (centroids is None or not len(centroids)):
-            raise ValueError(f"{args.checkpoint} holds no centroids: it is a {kind.value} from before clustering.")
-        write_checkpoint({"state_dict": {f"module.{name}": value for name, value in converted.items()}}, args.out)
-        if args.centroids:
-            write_centroids(centroids, args.centroids)
-    else:
-        meta = dict(converted_from=kind.value, source=args.checkpoint.name)
-        write_checkpoint({"meta": meta, "state_dict": converted}, args.out)
-    logger.info(f"wrote {len(converted)} tensors of {args.checkpoint}, a {kind.value}, to {args.out}")
-    logger.info(f"they fit model = {config}")
+    MMLogger.get_instance("mmluss")
+    centroids = read_centroids(args.centroids) if args.centroids and not args.reverse else None
+
+    def convert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not args.reverse:
+            return pass_to_mmluss(weights, centroids, args.threshold)
+        if args.centroids and not len(weights.get("decode_head.centroids", ())):
+            kind = detect_checkpoint_kind(weights)
+            raise ValueError(f"holds no centroids: it is a {kind.value} from before clustering.")
+        return mmluss_to_pass(weights)
+
+    expected = [EXPECTED[args.expect][args.reverse]] if args.expect else []
+    weights = convert_checkpoint(args.checkpoint, args.out, convert, expected, args.reverse)
+    if args.reverse and args.centroids:
+        write_centroids(weights["decode_head.centroids"], args.centroids)
 
 
 if __name__ == "__main__":
