@@ -130,7 +130,8 @@ class PASSPipeline:
 
     def _step_cfg(self, step: str) -> Config:
         cfg = Config.fromfile(self.step_cfgs[step])
-        _set_data_root(cfg, self.data_root)
+        if not _set_data_root(list(cfg.values()), self.data_root):
+            raise ValueError(f"{self.step_cfgs[step]}: no data set with a data_root, so {self.data_root} is not read")
         cfg.merge_from_dict(_flat(self.cfg.get("overrides", {}).get(step, {})))
         name_project_hooks(cfg)
         return cfg
@@ -229,15 +230,17 @@ def _backbone_of(checkpoint: str | Path) -> dict:
     return dict(type="Pretrained", checkpoint=str(checkpoint), prefix="backbone.")
 
 
-def _set_data_root(node: object, data_root: str) -> None:
+def _set_data_root(node: object, data_root: str) -> int:
+    """Have all data sets below a node read this folder; the number of them."""
+    found = 0
     if isinstance(node, dict):
-        if node.get("type") == "ImageNetSDataset":
+        if "type" in node and "data_root" in node:
             node["data_root"] = data_root
-        for child in node.values():
-            _set_data_root(child, data_root)
-    elif isinstance(node, list | tuple):
-        for child in node:
-            _set_data_root(child, data_root)
+            found = 1
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        found += sum(_set_data_root(child, data_root) for child in node)
+    return found
 
 
 def _flat(options: dict, prefix: str = "") -> dict:

@@ -116,9 +116,44 @@ def test_hooks_in_an_old_list_are_found(pipeline_config, tiny_configs, tmp_path)
     assert hooks.pseudo_labels.crop_size == 48 and hooks.prototypes.freeze_iters == 2
 
 
-def test_without_masks_nothing_is_scored(pipeline_config, tiny_data, tmp_path):
+@pytest.fixture
+def config_of_removed_data(pipeline_config, tiny_configs, tiny_data, tmp_path):
+    """The pipeline config, and step configs, as if their data had been removed: nothing leads to it."""
+    text = pipeline_config.read_text()
+    for step, config in tiny_configs.items():
+        moved = tmp_path / f"{step}.py"
+        moved.write_text(config.read_text().replace(str(tiny_data), str(tmp_path / "removed")))
+        text = text.replace(str(config), str(moved))
+    path = tmp_path / "pipeline.py"
+    path.write_text(text.replace(str(tiny_data), str(tmp_path / "removed")))
+    assert str(tiny_data) not in path.read_text() + "".join(file.read_text() for file in tmp_path.glob("*.py"))
+    return path
+
+
+def test_data_root_is_where_all_data_sets_read(config_of_removed_data, tiny_data, tmp_path):
+    cfg = Config.fromfile(config_of_removed_data)
+    cfg.controls = ["raw_color"]
+    data = shutil.copytree(tiny_data, tmp_path / "own data")
+    pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(data))
+    report = pipeline.run()
+    assert report["data_root"] == str(data)
+    assert set(report["miou"]) == {"pixel labels (step 2)", "fine-tuned (step 4)", "control: k-means on raw color"}
+    assert pipeline.draw_panel().is_file()
+
+
+def test_a_step_without_data_sets_is_an_error(config_of_removed_data, tiny_data, tmp_path):
+    cfg = Config.fromfile(config_of_removed_data)
+    pretrain = Config.fromfile(cfg.pretrain)
+    pretrain.train_dataloader = None
+    pretrain.dump(tmp_path / "pretrain.py")
+    with pytest.raises(ValueError, match=r"pretrain\.py: no data set with a data_root"):
+        PASSPipeline(cfg, tmp_path / "work", data_root=str(tiny_data)).run()
+
+
+def test_without_masks_nothing_is_scored(config_of_removed_data, tiny_data, tmp_path):
     shutil.copytree(tiny_data / "train", tmp_path / "data" / "train")
-    pipeline = PASSPipeline(Config.fromfile(pipeline_config), tmp_path / "work", data_root=str(tmp_path / "data"))
+    cfg = Config.fromfile(config_of_removed_data)
+    pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(tmp_path / "data"))
     assert pipeline.run()["miou"] == {}
     assert pipeline.draw_panel() is None
     assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()
