@@ -50,11 +50,10 @@ def fitting_model_config(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         if kind is CheckpointKind.PIXEL_ATTENTION_SEGMENTOR:
             return dict(type="PixelAttentionSegmentor", **common)
         stages = _numbers(state_dict, r"shallow_projectors\.stage(\d+)\.")
-        pixels = any(name.startswith("pixel_projector.") for name in state_dict)
         weights = [1.0] * (1 + len(stages))
-        return dict(
-            type="PASSPretrainer", **common, shallow_stages=stages, loss_weights=weights, pixel_alignment=pixels
-        )
+        config = dict(type="PASSPretrainer", **common, shallow_stages=stages, loss_weights=weights)
+        pixels = any(name.startswith("pixel_projector.") for name in state_dict)
+        return config if pixels else dict(config, pixel_alignment=False)
     if kind is CheckpointKind.SEGMENTOR:
         classes, channels = state_dict["decode_head.conv_seg.weight"].shape[:2]
         head = dict(type="LinearHead", in_channels=channels, num_classes=classes)
