@@ -81,7 +81,7 @@ def mmluss_to_pass(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             "holds weights that the published code has no place for (it knows ResNets with a 7x7 stem only): "
             f"{shorten(unknown)}"
         )
-    return {published: weights[name] for name, published in renamed.items()}
+    return {published: weights[name] for name, published in renamed.items() if published is not None}
 
 
 def _rename(name: str, published: bool) -> str | None:

@@ -6,6 +6,7 @@ to build types that it does not know, and with them ``--resume``, ``load_from`` 
 """
 
 import pickle
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +23,9 @@ def _history_statistic(owner: type, name: str) -> object:
     return _STATISTICS[name]
 
 
-def _numpy_globals() -> list[object]:
+def _numpy_globals() -> list[Any]:
     """What rebuilds numpy's arrays and numbers; checkpoints of numpy 1 and 2 name the functions differently."""
-    reconstruct, _ = np.empty(0).__reduce__()[:2]
-    scalar, _ = np.float64(0).__reduce__()
+    reconstruct, scalar = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
     functions = [
         (function, f"numpy.{core}.multiarray.{name}")
         for function, name in ((reconstruct, "_reconstruct"), (scalar, "scalar"))

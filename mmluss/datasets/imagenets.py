@@ -105,7 +105,7 @@ class ImageNetSDataset(BaseSegDataset):
 
     def get_data_info(self, idx: int) -> dict:
         """A sample; see the class. What all samples share is added here and not stored a million times."""
-        shared = dict(max_id=self.max_id, label_map=None, reduce_zero_label=False, seg_fields=[])
+        shared: dict[str, Any] = dict(max_id=self.max_id, label_map=None, reduce_zero_label=False, seg_fields=[])
         return super().get_data_info(idx) | shared
 
     @property

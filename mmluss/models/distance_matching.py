@@ -104,7 +104,8 @@ def _nearest(
 def _lengths(features: Tensor, upsampling: int, block_size: int) -> Tensor:
     """Lengths of the enlarged feature vectors, ``(upsampling * h, upsampling * w)``."""
     blocks = features[None].split(block_size, dim=1)
-    return sum(_enlarge(block, upsampling)[0].square().sum(dim=0) for block in blocks).sqrt()
+    squares = (_enlarge(block, upsampling)[0].square().sum(dim=0) for block in blocks)
+    return sum(squares, features.new_zeros(())).sqrt()
 
 
 def _vote(logits: Tensor, labels: Tensor) -> Tensor:

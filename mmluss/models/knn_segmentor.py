@@ -2,6 +2,7 @@
 """Distance matching: labels pixels with the nearest support vectors, no training (distance-matching protocol)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -60,6 +61,8 @@ class KNNSegmentor(BaseSegmentor):
         self.temperature = temperature
         self.upsampling = upsampling
         # Not stored: a checkpoint is the backbone's, and supports belong to a data set.
+        self.supports: Tensor
+        self.support_labels: Tensor
         self.register_buffer("supports", torch.zeros(0, feature_channels(self.backbone)[-1]), persistent=False)
         self.register_buffer("support_labels", torch.zeros(0, dtype=torch.int64), persistent=False)
 
@@ -153,7 +156,7 @@ class KNNSegmentor(BaseSegmentor):
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> Tensor:
         return self.extract_feat(inputs)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args, **kwargs) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Keep the backbone's weights only, under the backbone's prefix.
 
         Raises:

@@ -1,6 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """One 1x1 convolution from the deepest feature map to classes (PASS, section 3.6)."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.losses import accuracy
@@ -34,7 +36,7 @@ class LinearHead(BaseDecodeHead):
         loss_upsampling: int = 1,
         ignore_index: int = 1000,
         dropout_ratio: float = 0.0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         kwargs.setdefault("loss_decode", dict(type="CrossEntropyLoss", avg_non_ignore=True))
         super().__init__(

@@ -33,12 +33,12 @@ def image_to_image_loss(assignments: Sequence[Tensor], scores: Sequence[Tensor],
     Returns:
         Scalar: mean over assignment crops of the mean over all other crops.
     """
-    per_crop = [
-        sum(assignment_cross_entropy(assignment, other, temperature) for v, other in enumerate(scores) if v != i)
-        / (len(scores) - 1)
-        for i, assignment in enumerate(assignments)
-    ]
-    return sum(per_crop) / len(per_crop)
+    zero = scores[0].new_zeros(())
+    per_crop = []
+    for i, assignment in enumerate(assignments):
+        terms = (assignment_cross_entropy(assignment, other, temperature) for v, other in enumerate(scores) if v != i)
+        per_crop.append(sum(terms, zero) / (len(scores) - 1))
+    return sum(per_crop, zero) / len(per_crop)
 
 
 def deep_to_shallow_loss(
@@ -93,5 +93,6 @@ def total_loss(image_terms: Sequence[Tensor], weights: Sequence[float], pixel: T
         >>> total_loss([torch.tensor(3.0), torch.tensor(5.0)], [1.0, 1.0], torch.tensor(-0.5))
         tensor(3.5000)
     """
-    weighted = sum(weight * term for weight, term in zip(weights, image_terms, strict=False)) / sum(weights)
+    terms = (weight * term for weight, term in zip(weights, image_terms, strict=False))
+    weighted = sum(terms, image_terms[0].new_zeros(())) / sum(weights)
     return weighted if pixel is None else weighted + pixel

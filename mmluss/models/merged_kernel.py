@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from torch import Tensor
 
 
-def merged_kernel_size(kernel_size: Sequence[int], rates: Sequence[Sequence[int]]) -> tuple[int, ...]:
+def merged_kernel_size(kernel_size: Sequence[int], rates: Sequence[Sequence[int]]) -> tuple[int, int]:
     """Size of the kernel that reaches as far as the largest dilation, one number an axis.
 
     Args:
         kernel_size: Sides of the small kernel.
         rates: Dilations, one number an axis each.
     """
-    return tuple(max(rate[axis] for rate in rates) * (side - 1) + 1 for axis, side in enumerate(kernel_size))
+    height, width = (max(rate[axis] for rate in rates) * (side - 1) + 1 for axis, side in enumerate(kernel_size))
+    return height, width
 
 
 def merged_kernel(weight: Tensor, rates: Sequence[Sequence[int]], shares: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -80,7 +81,7 @@ class PASSPretrainer(BaseModel):
                     f"(stage 4 is the last): change its out_indices or model.shallow_stages={list(shallow_stages)}."
                 )
         if image_projector:
-            self.projector = ImageProjector(channels[-1], hidden_channels, embedding_dim)
+            self.projector: nn.Module = ImageProjector(channels[-1], hidden_channels, embedding_dim)
             image_dim = embedding_dim
         else:
             self.projector = nn.Identity()
@@ -103,9 +104,7 @@ class PASSPretrainer(BaseModel):
         self.shallow_stages = tuple(shallow_stages)
         self.loss_weights = tuple(loss_weights)
 
-    def forward(
-        self, inputs: dict | Tensor, data_samples: list | None = None, mode: str = "tensor"
-    ) -> dict | tuple[Tensor, ...]:
+    def forward(self, inputs: Any, data_samples: list | None = None, mode: str = "tensor") -> dict | tuple[Tensor, ...]:
         """Losses of a multi-crop batch (``mode='loss'``) or feature maps of images (``mode='tensor'``).
 
         Args:
@@ -136,11 +135,12 @@ class PASSPretrainer(BaseModel):
         Returns:
             Embeddings ``(V * B, D)``, unit length, crop by crop; the large crops' maps, each ``(2 * B, C, h, w)``.
         """
-        pooled, large_maps = [], None
+        pooled = []
+        large_maps: tuple[Tensor, ...] = ()
         for _, group in groupby(crops, key=lambda crop: crop.shape[-2:]):
             maps = self.backbone(torch.cat(list(group)))
             pooled.append(maps[-1].mean(dim=(2, 3)))
-            if large_maps is None:
+            if not large_maps:
                 large_maps = tuple(feature_map[: 2 * len(crops[0])] for feature_map in maps)
         embeddings = F.normalize(self.projector(torch.cat(pooled)).float(), dim=1)
         return embeddings, large_maps

@@ -1,6 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Pixel attention: which pixels of an image matter (PASS, section 3.5)."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -36,10 +38,11 @@ class PixelAttentionHead(BaseModule):
             nn.BatchNorm2d(in_channels),
         )
         self.offset = nn.Parameter(torch.zeros(1, in_channels, 1, 1))
+        self.centroids: Tensor
         self.register_buffer("centroids", torch.zeros(0, in_channels))
         self.register_buffer("threshold", torch.tensor(float("nan")))
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any) -> None:
         adopt_stored_shapes(self, ["centroids"], state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 

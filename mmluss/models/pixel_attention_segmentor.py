@@ -73,7 +73,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         self.backbone = MODELS.build(backbone)
         channels = feature_channels(self.backbone)[-1]
         if image_projector:
-            self.projector = ImageProjector(
+            self.projector: nn.Module = ImageProjector(
                 channels, hidden_channels, embedding_dim, init_cfg=_pretrained_part(pretrained, "projector")
             )
         else:

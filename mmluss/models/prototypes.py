@@ -38,7 +38,7 @@ class Prototypes(BaseModule):
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Scores ``(B, K)`` of embeddings ``(B, D)``."""
-        weight = self.weight
+        weight: Tensor = self.weight
         if self.frozen:
             # A zero gradient, not a missing one: distributed training waits for the gradient of every parameter.
             weight = weight.detach() + 0 * weight

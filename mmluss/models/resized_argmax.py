@@ -25,7 +25,8 @@ def argmax_resized(logits: Tensor, size: tuple[int, int], max_logits: int = MAX_
     """
     height, width = size
     classes = max(1, max_logits // (height * width))
-    best_logit, best_class = None, None
+    best_logit: Tensor | None = None
+    best_class = logits.new_zeros(size, dtype=torch.int64)
     for start in range(0, len(logits), classes):
         block = F.interpolate(
             logits[None, start : start + classes].float(), size=size, mode="bilinear", align_corners=False

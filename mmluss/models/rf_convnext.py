@@ -83,7 +83,7 @@ class RFConvNeXt(ConvNeXt):
                 small.in_channels,
                 small.out_channels,
                 size,
-                padding=tuple(side // 2 for side in size),
+                padding=(size[0] // 2, size[1] // 2),
                 groups=small.groups,
                 bias=small.bias is not None,
             )
@@ -91,7 +91,7 @@ class RFConvNeXt(ConvNeXt):
             parent, _, child = name.rpartition(".")
             setattr(self.get_submodule(parent), child, dense)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args, **kwargs) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Bring stored depthwise convolutions into the form of this mode."""
         for name, module in self.named_modules():
             if isinstance(module, Conv2dRFSearchOp):

@@ -29,7 +29,7 @@ def weights_fingerprint(state: Mapping[str, Tensor], leave_out: Iterable[str] = 
     for name in sorted(set(state) - set(leave_out)):
         value = state[name].detach().cpu().contiguous()
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -87,7 +87,8 @@ def write_arrays(path: str | Path, key: str, **arrays: np.ndarray) -> None:
         **arrays: Arrays by name.
     """
     with replace_file(path) as file:
-        np.savez(file, key=np.array(key), **arrays)
+        contents: dict[str, Any] = dict(arrays, key=np.array(key))
+        np.savez(file, **contents)
 
 
 def read_arrays(path: str | Path, key: str) -> dict[str, np.ndarray] | None:

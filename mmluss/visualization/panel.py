@@ -15,7 +15,7 @@ from mmluss.utils.atomic_files import replace_file
 
 _IGNORE_COLOUR = (255, 255, 255)
 # Not in the palette of the classes, whose values are multiples of 64 or next to them.
-_UNMATCHED_COLOUR = (255, 210, 30)
+_UNMATCHED_COLOR = (255, 210, 30)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def color_labels(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.nda
         labels: Ids 0..N, 1000 = ignored, negative = no category.
         palette: One RGB triple for each of the N + 1 classes.
     """
-    table = np.full((IGNORE_INDEX + 2, 3), _UNMATCHED_COLOUR, np.uint8)
+    table = np.full((IGNORE_INDEX + 2, 3), _UNMATCHED_COLOR, np.uint8)
     table[: len(palette)] = palette
     table[IGNORE_INDEX] = _IGNORE_COLOUR
     return table[np.where(labels < 0, IGNORE_INDEX + 1, labels)]
@@ -79,9 +79,14 @@ def draw_panel(
         for axis, picture in zip(line, pictures, strict=True):
             axis.imshow(picture, interpolation="nearest", cmap="magma")
             axis.set_axis_off()
-    handles = [Patch(color=np.array(palette[label]) / 255, label=classes[label]) for label in sorted(shown)]
-    handles.append(Patch(color=np.array(_UNMATCHED_COLOUR) / 255, label="no category"))
+    handles = [Patch(color=_fractions(palette[label]), label=classes[label]) for label in sorted(shown)]
+    handles.append(Patch(color=_fractions(_UNMATCHED_COLOR), label="no category"))
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8)
     with replace_file(path) as file:
         figure.savefig(file, dpi=110, format="png")
     return Path(path)
+
+
+def _fractions(color: Sequence[int]) -> tuple[float, float, float]:
+    red, green, blue = color
+    return red / 255, green / 255, blue / 255

@@ -76,6 +76,6 @@ class ColorDistortion(BaseTransform):
         if np.random.rand() < self.gray_prob:
             image = color_ops.to_gray(image)
         if np.random.rand() < self.blur_prob:
-            image = color_ops.gaussian_blur(image, np.random.uniform(*self.blur_radius))
+            image = color_ops.gaussian_blur(image, np.random.uniform(self.blur_radius[0], self.blur_radius[1]))
         results["img"] = image
         return results

@@ -38,7 +38,7 @@ class CollapseWarningHook(Hook):
         Raises:
             FloatingPointError: If the loss is NaN or infinite.
         """
-        self._sum = self._sum + outputs["i2i"]
+        self._sum = self._sum + (outputs or {})["i2i"]
         self._count += 1
         if self._count < self.interval:
             return

@@ -4,6 +4,7 @@
 import torch
 from mmengine import dist
 from mmengine.hooks import Hook
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
@@ -52,7 +53,7 @@ class PrototypeKMeansHook(Hook):
 
     @staticmethod
     @torch.no_grad()
-    def _embeddings(model: torch.nn.Module, dataloader: torch.utils.data.DataLoader) -> torch.Tensor:
+    def _embeddings(model: BaseModel, dataloader: torch.utils.data.DataLoader) -> torch.Tensor:
         was_training = model.training
         model.eval()
         batches = (model.data_preprocessor(batch, False)["inputs"]["crops"][0] for batch in dataloader)

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine import dist
+from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.utils import get_ori_model
 from mmseg.registry import DATASETS, HOOKS
 from rich.progress import track
-from torch.utils.data import Dataset
 
 from mmluss.clustering.image_batches import consecutive_batches, load_batches, my_share
 from mmluss.models import KNNSegmentor
@@ -78,7 +78,7 @@ def support_key(model: KNNSegmentor, data_infos: list[dict], dataset_settings: d
     )
 
 
-def make_supports(model: KNNSegmentor, dataset: Dataset, num_workers: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def make_supports(model: KNNSegmentor, dataset: BaseDataset, num_workers: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Supports of all images of a data set, shared among processes; each process gets all, in the data set's order.
 
     Args:
@@ -111,7 +111,7 @@ def make_supports(model: KNNSegmentor, dataset: Dataset, num_workers: int = 0) -
     return np.concatenate(all_embeddings), np.concatenate(all_labels)
 
 
-def _infos_with_masks(dataset: Dataset) -> list[dict]:
+def _infos_with_masks(dataset: BaseDataset) -> list[dict]:
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     missing = [info["img_path"] for info in infos if "seg_map_path" not in info]
     if missing:

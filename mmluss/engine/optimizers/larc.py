@@ -42,7 +42,7 @@ class LARC(SGD):
             group.setdefault("eps", eps)
 
     @torch.no_grad()
-    def step(self, closure: Callable | None = None) -> torch.Tensor | None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Scale all gradients in place, then take a step of plain SGD with momentum.
 
         Args:

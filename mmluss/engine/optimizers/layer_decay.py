@@ -1,6 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Learning rates that decay from the head to the stem (semi-supervised protocol)."""
 
+from typing import Any
+
 from mmseg.engine.optimizers import LearningRateDecayOptimizerConstructor
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
@@ -17,7 +19,7 @@ class LayerDecayOptimWrapperConstructor(LearningRateDecayOptimizerConstructor):
     ``lr_scale``. The only entry of ``paramwise_cfg`` is ``decay_rate``, in (0, 1].
     """
 
-    def add_params(self, params: list[dict], module: nn.Module, **kwargs) -> None:
+    def add_params(self, params: list[dict], module: nn.Module, **kwargs: Any) -> None:
         """Add the trainable parameters of a model, a group for each layer and weight decay.
 
         Args:

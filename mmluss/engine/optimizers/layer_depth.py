@@ -3,8 +3,7 @@
 
 import re
 from collections.abc import Iterable
-
-from torch import nn
+from typing import Any
 
 # mmseg's and timm's ResNets ("layer1.0.") and timm's EfficientNets ("blocks.1.0.").
 _RESIDUAL_BLOCK = re.compile(r"(?:^|\.)(layer\d+|blocks\.\d+)\.(\d+)\.")
@@ -20,7 +19,8 @@ def residual_block_depths(names: Iterable[str]) -> dict[str, int]:
         Name -> 0 for what comes before the blocks, 1, 2, ... for the blocks in order, one more than the last block's
         for what comes after.
     """
-    depths, blocks = {}, {}
+    depths: dict[str, int] = {}
+    blocks: dict[tuple[str | Any, ...], int] = {}
     for name in names:
         match = _RESIDUAL_BLOCK.search(name)
         if match:
@@ -30,7 +30,7 @@ def residual_block_depths(names: Iterable[str]) -> dict[str, int]:
     return depths
 
 
-def layer_depths(backbone: nn.Module) -> tuple[dict[str, int], int]:
+def layer_depths(backbone: Any) -> tuple[dict[str, int], int]:
     """Depth of each parameter of a backbone, and the depth of what follows the backbone.
 
     Backbones that know their depths (mmpretrain's ``get_layer_depth``: a block each for vision transformers and Swin,
