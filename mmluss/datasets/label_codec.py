@@ -91,6 +91,12 @@ def write_label_map(path: str | Path, ids: np.ndarray) -> None:
 
     Raises:
         ValueError: Naming the file, for ids of another shape or type, or out of range.
+
+    Example:
+        >>> write_label_map("map.png", np.array([[0, 919], [1000, 1]], np.uint16))
+        >>> read_label_map("map.png")
+        array([[   0,  919],
+               [1000,    1]], dtype=uint16)
     """
     path = Path(path)
     try:

@@ -20,6 +20,14 @@ def sinkhorn(scores: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tens
 
     Returns:
         Assignments ``(B, K)``, float32 (exp overflows in half precision); after one round or more each row sums to 1.
+
+    Example:
+        >>> scores = torch.tensor([[0.9, 0.1], [0.8, 0.1], [0.1, 0.0], [0.2, 0.1]])
+        >>> assignment = sinkhorn(scores)
+        >>> assignment.sum(dim=1)
+        tensor([1., 1., 1., 1.])
+        >>> assignment.argmax(dim=1)
+        tensor([0, 0, 1, 1])
     """
     with torch.autocast(scores.device.type, enabled=False):
         assignment = torch.exp(scores.float() / epsilon)

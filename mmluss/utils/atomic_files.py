@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ import numpy as np
 
 
 @contextmanager
-def replace_file(path: str | Path, sync: bool = True) -> Iterator[BinaryIO]:
+def replace_file(path: str | PathLike, sync: bool = True) -> Iterator[BinaryIO]:
     """Open a file that takes the place of ``path`` once it is complete; after an error ``path`` is as it was.
 
     Args:

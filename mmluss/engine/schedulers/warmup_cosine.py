@@ -65,14 +65,8 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
             by_epoch: True, as the settings are in epochs.
             **kwargs: As for the class.
         """
-        return cls(
-            *args,
-            warmup=warmup * epoch_length,
-            begin=begin * epoch_length,
-            end=end * epoch_length,
-            by_epoch=False,
-            **kwargs,
-        )
+        kwargs.update(warmup=warmup * epoch_length, begin=begin * epoch_length, end=end * epoch_length, by_epoch=False)
+        return cls(*args, **kwargs)
 
     def _get_value(self) -> list[float]:
         duration = self.end - self.begin
