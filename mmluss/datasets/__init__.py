@@ -3,6 +3,7 @@
 
 from mmluss.datasets.imagenets import ImageNetSDataset
 from mmluss.datasets.multi_crop_collate import multi_crop_collate
+from mmluss.datasets.photos import LoadPhoto, PhotoFolderDataset
 from mmluss.datasets.transforms.color_distortion import ColorDistortion
 from mmluss.datasets.transforms.loading import LoadImageNetSAnnotations, LoadSaliencyMap
 from mmluss.datasets.transforms.multi_crop import MultiCrop, PackMultiCrops
@@ -13,9 +14,11 @@ __all__ = [
     "ColorDistortion",
     "ImageNetSDataset",
     "LoadImageNetSAnnotations",
+    "LoadPhoto",
     "LoadSaliencyMap",
     "MultiCrop",
     "PackMultiCrops",
+    "PhotoFolderDataset",
     "RandomResizedCropSeg",
     "multi_crop_collate",
     "seed_worker",

@@ -1,0 +1,85 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Photos below a folder as a data set of mmsegmentation."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from mmluss.datasets.categories import palette
+from mmluss.datasets.label_codec import IGNORE_INDEX
+from mmluss.datasets.photos.listing import list_photos
+
+
+@DATASETS.register_module()
+class PhotoFolderDataset(BaseSegDataset):
+    """All photos below a folder, without categories; with ``label_root`` their label maps.
+
+    A sample holds ``img_path``, ``relative_path`` (the path below the folder with its suffix, so that ``a.jpg`` and
+    ``a.png`` stay apart: label maps are ``LABEL_ROOT/a.jpg.png``), ``category`` (0, none), with labels
+    ``seg_map_path``, and what mmseg's transforms expect.
+
+    Args:
+        data_root: The folder.
+        photo_list: Text file with the paths below it to take, one a line, UTF-8; None to search the folder.
+        label_root: Folder of label maps, or None or False for none.
+        num_clusters: Highest id in the label maps; None where it does not matter.
+        pipeline: Transforms.
+        metainfo: Additions to the meta information; ``classes`` are the names by id, the background's first.
+        **kwargs: mmseg's ``BaseSegDataset`` arguments.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, list or label map.
+        ValueError: If there is no photo.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        photo_list: str | None = None,
+        label_root: str | bool | None = None,
+        num_clusters: int | None = None,
+        pipeline: Sequence[dict | Callable] = (),
+        metainfo: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.photo_list = photo_list
+        self.label_root = label_root or None
+        self.num_clusters = num_clusters
+        names = ("other", *(f"cluster {index}" for index in range(1, (num_clusters or 0) + 1)))
+        metainfo = dict(classes=names) | (metainfo or {})
+        metainfo.setdefault("palette", palette(len(metainfo["classes"])))
+        super().__init__(
+            data_root=str(data_root),
+            data_prefix=dict(img_path=""),
+            metainfo=metainfo,
+            pipeline=list(pipeline),
+            ignore_index=IGNORE_INDEX,
+            **kwargs,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """List the photos; see the class for what a sample holds."""
+        if self.photo_list is None:
+            photos = list_photos(self.data_root, check=False).photos
+        else:
+            photos = Path(self.photo_list).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        if not photos:
+            raise ValueError(f"{self.photo_list or self.data_root}: no photos")
+        samples = [dict(img_path=str(Path(self.data_root, path)), relative_path=path, category=0) for path in photos]
+        if self.label_root is not None:
+            for sample in samples:
+                sample["seg_map_path"] = str(Path(str(self.label_root), f"{sample['relative_path']}.png"))
+            missing = [s["seg_map_path"] for s in samples if not Path(s["seg_map_path"]).is_file()]
+            if missing:
+                raise FileNotFoundError(
+                    f"{len(missing)} of {len(samples)} label maps are missing, such as {missing[0]}"
+                )
+        return samples
+
+    def get_data_info(self, idx: int) -> dict:
+        """A sample; see the class."""
+        shared = dict(max_id=self.num_clusters, label_map=None, reduce_zero_label=False, seg_fields=[])
+        return super().get_data_info(idx) | shared

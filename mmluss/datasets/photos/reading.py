@@ -1,0 +1,137 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Reads a photo as a person sees it: upright, in color, in eight bits, at a bounded size."""
+
+import warnings
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+from PIL import Image, ImageOps
+
+MAX_SIDE = 1024
+"""Longest side in pixels of a photo in training, labels and pictures."""
+MOST_PIXELS = 178_956_970
+"""Pillow's limit for what may be an attack with a small file that unpacks to a huge image."""
+LEAST_SIDE = 16
+MOST_ELONGATED = 8
+_WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
+
+
+@cache
+def _register_heif() -> bool:
+    """Teach Pillow HEIC, HEIF and AVIF; whether that could be done."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def read_photo(path: str | Path, max_side: int | None = MAX_SIDE) -> np.ndarray:
+    """Read a photo.
+
+    An EXIF orientation is applied, transparent parts become white, palettes, gray, CMYK and 16-bit photos become RGB.
+    Where a 16-bit photo uses a part of its range only, as 12-bit cameras do, that part is stretched. Of an animation
+    the first frame counts. JPEGs are decoded at a smaller size where that suffices.
+
+    Args:
+        path: A file of any format in ``PHOTO_SUFFIXES``.
+        max_side: Longest side of the result in pixels; a larger photo is shrunk, a smaller one keeps its size. None
+            for the size in the file.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB.
+
+    Raises:
+        ValueError: If the file is no image, is truncated, or is too small, too large or too elongated to be a photo;
+            the message names file and reason.
+    """
+    _register_heif()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", message="Corrupt EXIF")
+            with Image.open(path) as image:
+                _check_size(*image.size)
+                if max_side is not None:
+                    image.draft("RGB", (max_side, max_side))
+                return _shrunk(_rgb(ImageOps.exif_transpose(image)), max_side)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ValueError(f"{path}: more than {MOST_PIXELS:,} pixels") from None
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, MemoryError) as error:
+        raise ValueError(f"{path}: {_reason(path, error)}") from error
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"more than {MOST_PIXELS:,} pixels")
+    if min(width, height) < LEAST_SIDE:
+        raise ValueError(f"{width} x {height} pixels, less than {LEAST_SIDE} on one side")
+    if max(width, height) > MOST_ELONGATED * min(width, height):
+        raise ValueError(f"{width} x {height} pixels, one side more than {MOST_ELONGATED} times the other")
+
+
+def _reason(path: str | Path, error: Exception) -> str:
+    path = Path(path)
+    if path.is_symlink() and not path.exists():
+        return "a link that leads nowhere"
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "may not be read"
+    if path.is_file() and path.stat().st_size == 0:
+        return "an empty file"
+    if "cannot identify image file" in str(error):
+        return "not an image, or damaged"
+    return str(error) or type(error).__name__
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    if image.mode in _WIDE_MODES:
+        return np.repeat(_eight_bits(np.asarray(image, np.float32))[..., None], 3, axis=2)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"))
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    # 8-bit values in a wide file stay as they are; everything else is stretched to what it uses.
+    scaled = values if low >= 0 and high <= 255 else (values - low) * (255 / max(high - low, 1e-6))
+    return np.clip(scaled, 0, 255).astype(np.uint8)
+
+
+def _shrunk(image: np.ndarray, max_side: int | None) -> np.ndarray:
+    height, width = image.shape[:2]
+    if max_side is None or max(height, width) <= max_side:
+        return image
+    scale = max_side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+@TRANSFORMS.register_module()
+class LoadPhoto(BaseTransform):
+    """Load a photo with ``read_photo``, in place of ``LoadImageFromFile``.
+
+    Required key: ``img_path``. Added keys: ``img`` (``(H, W, 3)`` uint8 BGR), ``img_shape``, ``ori_shape`` (both of the
+    photo as loaded: labels have this size).
+
+    Args:
+        max_side: As for ``read_photo``.
+    """
+
+    def __init__(self, max_side: int | None = MAX_SIDE) -> None:
+        self.max_side = max_side
+
+    def transform(self, results: dict) -> dict:
+        """Load one photo."""
+        image = np.ascontiguousarray(read_photo(results["img_path"], self.max_side)[..., ::-1])
+        results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
+        return results
