@@ -10,11 +10,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine import dist
+from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
+from mmengine.model import BaseModel
 from mmseg.structures import SegDataSample
 from rich.progress import track
-from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch import Tensor
 
 from mmluss.clustering.image_batches import center_crop, consecutive_batches, load_batches, my_share, normalized_parts
 from mmluss.clustering.saliency import sample_saliency
@@ -97,8 +98,8 @@ def _reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
 
 @torch.no_grad()
 def extract_embeddings(
-    model: nn.Module,
-    dataset: Dataset,
+    model: BaseModel,
+    dataset: BaseDataset,
     folder: str | Path,
     key: str,
     settings: PseudoLabelSettings,

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from mmengine import dist
 from mmengine.dataset import BaseDataset, pseudo_collate
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from mmengine.model import BaseModel
+from torch import Tensor
+from torch.utils.data import DataLoader
 
 from mmluss.utils.image_files import image_size
 
@@ -75,7 +76,7 @@ def my_spread_share(batches: list[list[int]]) -> list[list[int]]:
     return batches[dist.get_rank() :: dist.get_world_size()]
 
 
-def load_batches(dataset: Dataset, batches: list[list[int]], num_workers: int) -> DataLoader:
+def load_batches(dataset: BaseDataset, batches: list[list[int]], num_workers: int) -> DataLoader:
     """Data loader over given batches: ``inputs`` a list of (3, H, W) uint8 tensors, ``data_samples`` a list.
 
     Args:
@@ -98,7 +99,7 @@ def _one_thread_per_worker(_: int) -> None:
 
 
 def normalized_parts(
-    model: nn.Module, data: dict[str, Any], crop_size: int | None = None
+    model: BaseModel, data: dict[str, Any], crop_size: int | None = None
 ) -> Iterator[tuple[Tensor, list[int]]]:
     """Split a batch by image shape and normalize each part.
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import faiss
 import numpy as np
@@ -93,13 +93,13 @@ def kmeans(
         best = min(best, (objective, restart, centroids), key=lambda candidate: candidate[:2])
     found = dist.all_gather_object(best[:2])
     winner = min(range(world_size), key=found.__getitem__)
-    centroids = torch.from_numpy(best[2])
-    dist.broadcast(centroids, src=winner)
+    shared = torch.from_numpy(best[2])
+    dist.broadcast(shared, src=winner)
     MMLogger.get_current_instance().info(
         f"k-means: {len(rows)} embeddings, {num_clusters} clusters, best of {restarts} restarts is number "
         f"{found[winner][1]} with mean squared distance {found[winner][0]:.5f}"
     )
-    return assign_rows(rows, centroids.numpy())
+    return assign_rows(rows, shared.numpy())
 
 
 def assign_rows(rows: np.ndarray, centroids: np.ndarray) -> KMeansResult:
@@ -192,7 +192,9 @@ def _one_restart(
     else:
         clustering.train(np.ascontiguousarray(rows), index)
     centroids = faiss.vector_float_to_array(clustering.centroids).reshape(num_clusters, channels)
-    last = clustering.iteration_stats.at(clustering.iteration_stats.size() - 1)
+    # A C++ vector, whatever faiss's types say.
+    stats: Any = clustering.iteration_stats
+    last = stats.at(stats.size() - 1)
     return float(last.obj) / len(rows), centroids
 
 

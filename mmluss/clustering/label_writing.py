@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from mmengine import dist
 from mmengine.dataset import BaseDataset
+from mmengine.model import BaseModel
 from mmseg.structures import SegDataSample
 from rich.progress import track
-from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch import Tensor
 
 from mmluss.clustering.image_batches import batches_of_equal_shape, load_batches, my_spread_share, normalized_parts
 from mmluss.clustering.saliency import sample_saliency
@@ -35,7 +35,7 @@ def label_path(dataset: BaseDataset, index: int, folder: str | Path) -> Path:
     return Path(folder, f"{dataset.get_data_info(index)['relative_path']}.png")
 
 
-def my_indices(dataset: Dataset) -> range:
+def my_indices(dataset: BaseDataset) -> range:
     """Images that this process looks after where their order does not matter."""
     return range(dist.get_rank(), len(dataset), dist.get_world_size())
 
@@ -55,8 +55,8 @@ def remove_labels(dataset: BaseDataset, folder: str | Path) -> None:
 
 @torch.no_grad()
 def predict_pixel_scores(
-    model: nn.Module,
-    dataset: Dataset,
+    model: BaseModel,
+    dataset: BaseDataset,
     batches: list[list[int]],
     settings: PseudoLabelSettings,
     description: str = "pixel labels",
@@ -111,7 +111,7 @@ class LabelFrequencies:
 
 
 def write_pixel_labels(
-    model: nn.Module,
+    model: BaseModel,
     dataset: BaseDataset,
     sizes: np.ndarray,
     folder: str | Path,

@@ -13,7 +13,7 @@ import torch
 from mmengine import dist
 from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
-from torch import nn
+from mmengine.model import BaseModel
 
 from mmluss.clustering.cluster_agreement import matched_accuracy, normalized_mutual_information
 from mmluss.clustering.embeddings import extract_embeddings
@@ -45,9 +45,11 @@ def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation
             f"{len(dataset)} images cannot make {settings.num_clusters} clusters: give more images, or a smaller "
             "num_clusters"
         )
-    if settings.threshold == "val" and validation is None:
+    if settings.threshold != "val":
+        return
+    if validation is None:
         raise ValueError("threshold 'val' needs validation images with masks; without any, use 'otsu' or a number")
-    if settings.threshold == "val" and len(validation.metainfo["classes"]) < 2:
+    if len(validation.metainfo["classes"]) < 2:
         raise ValueError("threshold 'val' needs validation images of known categories: give classes in metainfo")
 
 
@@ -74,7 +76,7 @@ class PseudoLabelRun:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: BaseModel,
         dataset: BaseDataset,
         folder: str | Path,
         settings: PseudoLabelSettings,

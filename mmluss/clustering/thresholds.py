@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine import dist
-from torch import nn
-from torch.utils.data import Dataset
+from mmengine.dataset import BaseDataset
+from mmengine.model import BaseModel
 
 from mmluss.clustering.image_batches import my_spread_share
 from mmluss.clustering.label_writing import predict_pixel_scores
@@ -49,8 +49,8 @@ def otsu_threshold(histogram: np.ndarray, bin_edges: np.ndarray) -> float:
 
 
 def score_histogram(
-    model: nn.Module,
-    dataset: Dataset,
+    model: BaseModel,
+    dataset: BaseDataset,
     batches: list[list[int]],
     settings: PseudoLabelSettings,
     bins: int = HISTOGRAM_BINS,
@@ -77,8 +77,8 @@ def score_histogram(
 
 @torch.no_grad()
 def sweep_thresholds(
-    model: nn.Module,
-    dataset: Dataset,
+    model: BaseModel,
+    dataset: BaseDataset,
     batches: list[list[int]],
     settings: PseudoLabelSettings,
 ) -> dict[str, Any]:
