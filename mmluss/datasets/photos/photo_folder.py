@@ -68,7 +68,9 @@ class PhotoFolderDataset(BaseSegDataset):
             photos = Path(self.photo_list).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         if not photos:
             raise ValueError(f"{self.photo_list or self.data_root}: no photos")
-        samples = [dict(img_path=str(Path(self.data_root, path)), relative_path=path, category=0) for path in photos]
+        samples: list[dict[str, Any]] = [
+            dict(img_path=str(Path(self.data_root, path)), relative_path=path, category=0) for path in photos
+        ]
         if self.label_root is not None:
             for sample in samples:
                 sample["seg_map_path"] = str(Path(str(self.label_root), f"{sample['relative_path']}.png"))
@@ -81,5 +83,5 @@ class PhotoFolderDataset(BaseSegDataset):
 
     def get_data_info(self, idx: int) -> dict:
         """A sample; see the class."""
-        shared = dict(max_id=self.num_clusters, label_map=None, reduce_zero_label=False, seg_fields=[])
+        shared: dict[str, Any] = dict(max_id=self.num_clusters, label_map=None, reduce_zero_label=False, seg_fields=[])
         return super().get_data_info(idx) | shared
