@@ -68,6 +68,7 @@ class PseudoLabelRun:
         folder: Where everything goes, on a file system that all processes share.
         settings: How.
         validation: Validation images under the test pipeline, with masks; for threshold "val" only.
+        embedding_folder: Where the embeddings go, to be shared by runs with other settings; by default ``clustering``.
 
     Raises:
         ValueError: As for ``check_inputs``.
@@ -81,6 +82,7 @@ class PseudoLabelRun:
         folder: str | Path,
         settings: PseudoLabelSettings,
         validation: BaseDataset | None = None,
+        embedding_folder: str | Path | None = None,
     ) -> None:
         check_inputs(dataset, settings, validation)
         self.model = model
@@ -92,6 +94,7 @@ class PseudoLabelRun:
         self.manifest = self.label_folder / "manifest.json"
         self.work_folder = self.folder / "clustering"
         self.work_folder.mkdir(parents=True, exist_ok=True)
+        self.embedding_folder = Path(embedding_folder or self.work_folder)
         self.record = StageRecord(self.work_folder / "stages.json")
         if self.label_folder.is_dir() and any(self.label_folder.iterdir()) and not self._labels_are_ours():
             raise FileExistsError(
@@ -135,6 +138,17 @@ class PseudoLabelRun:
         self.model.eval()
         try:
             return self._run()
+        finally:
+            self.model.train(was_training)
+
+    def embeddings(self) -> np.ndarray:
+        """Embeddings of all images (step 2.2), a memory map (M, C), made where they are not there yet."""
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            return extract_embeddings(
+                self.model, self.dataset, self.embedding_folder, self._embedding_key, self.settings
+            )
         finally:
             self.model.train(was_training)
 
@@ -188,7 +202,7 @@ class PseudoLabelRun:
 
     def _cluster(self) -> dict[str, Any]:
         settings = self.settings
-        rows = extract_embeddings(self.model, self.dataset, self.work_folder, self._embedding_key, settings)
+        rows = self.embeddings()
         restart_key = settings_fingerprint(
             dict(rows=self._embedding_key, **settings.chosen("num_clusters", "iterations", "seed"))
         )

@@ -16,7 +16,10 @@ def test_each_call_is_a_process_of_its_own_and_a_failed_one_repeats_its_command(
     config, record = tmp_path / "bad config.py", tmp_path / "processes"
     config.write_text(CONFIG.format(record=str(record)))
     for _ in range(2):
-        with pytest.raises(RuntimeError, match=r"code 1; .*: python tools/train\.py '.*bad config\.py' --work-dir"):
+        with pytest.raises(
+            RuntimeError,
+            match=r"python tools/train\.py '.*bad config\.py' --work-dir .*: it ended with code 1; its last lines",
+        ):
             call_mmseg_tool("train", [config, "--work-dir", tmp_path])
     numbers = record.read_text().split()
     processes, servers = set(numbers[::2]), set(numbers[1::2])

@@ -5,9 +5,8 @@ import argparse
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
 
-from mmluss.engine.hooks import PseudoLabelHook
+from mmluss.apis.label_run import build_label_run
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,14 +25,12 @@ def main() -> None:
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
-    cfg.load_from, cfg.resume = args.checkpoint, False
-    runner = Runner.from_cfg(cfg)
-    hooks = [hook for hook in runner.hooks if isinstance(hook, PseudoLabelHook)]
-    if len(hooks) != 1:
-        raise SystemExit(f"{args.config}: its hooks must hold one PseudoLabelHook, but hold {len(hooks)}")
-    runner.load_or_resume()
-    hooks[0].write_labels(runner)
+    work_dir = args.work_dir or cfg.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
+    try:
+        runner, hook = build_label_run(cfg, args.checkpoint, work_dir)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+    hook.write_labels(runner)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ class PseudoLabelHook(Hook):
         saliency_root: Folder of saliency maps of the images to label, which then replace the attention; the pipeline
             need not load them. The same as ``saliency_root`` of the data set.
         out_dir: Where everything goes; by default the work folder.
+        embedding_dir: Where the embeddings go, to be shared by runs with other settings; by default ``clustering`` in
+            ``out_dir``.
         settings: Further arguments of ``PseudoLabelSettings``: crop_size, iterations, restarts, seed, dtype,
             otsu_images, writers.
 
@@ -54,6 +56,7 @@ class PseudoLabelHook(Hook):
         val_dataloader: dict | None = None,
         saliency_root: str | None = None,
         out_dir: str | None = None,
+        embedding_dir: str | None = None,
         **settings: Any,
     ) -> None:
         self.num_clusters = num_clusters
@@ -61,6 +64,7 @@ class PseudoLabelHook(Hook):
         self.val_dataloader = val_dataloader
         self.saliency_root = saliency_root
         self.out_dir = out_dir
+        self.embedding_dir = embedding_dir
         self.settings = dict(threshold=threshold, **settings)
         PseudoLabelSettings(num_clusters or 1, **self.settings)
 
@@ -78,12 +82,16 @@ class PseudoLabelHook(Hook):
         Returns:
             The manifest.
         """
-        dataset, settings, validation = self._inputs(runner.cfg)
-        model = get_ori_model(runner.model)
-        folder = Path(self.out_dir or runner.work_dir)
-        manifest = PseudoLabelRun(model, dataset, folder, settings, validation).run()
-        _save(runner, folder, "pixel_labels.pth")
+        run = self.label_run(runner)
+        manifest = run.run()
+        _save(runner, run.folder, "pixel_labels.pth")
         return manifest
+
+    def label_run(self, runner: Runner) -> PseudoLabelRun:
+        """The run of steps 2.2 to 2.4 with the runner's model, not yet begun."""
+        dataset, settings, validation = self._inputs(runner.cfg)
+        folder = Path(self.out_dir or runner.work_dir)
+        return PseudoLabelRun(get_ori_model(runner.model), dataset, folder, settings, validation, self.embedding_dir)
 
     def _inputs(self, cfg: dict) -> tuple[BaseDataset, PseudoLabelSettings, BaseDataset | None]:
         loader = copy.deepcopy(self.dataloader or default_dataloader(cfg))
