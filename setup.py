@@ -88,6 +88,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["mmluss", "mmluss.*"]),
     package_data={"mmluss": ["py.typed", "**/*.html", "**/*.txt"]},
+    entry_points={"console_scripts": ["mmluss = mmluss.cli:main"]},
     zip_safe=False,
     install_requires=read_requirements("install"),
     extras_require={

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from mmengine.config import Config
 from rich.console import Console
 
@@ -58,8 +57,8 @@ class DiscoverySettings:
 class Discovery:
     r"""A discovery in a folder of results; run again, it does what is not done yet or what other settings change.
 
-    ``OUT/work`` holds the steps, ``OUT/logs`` all that they print, ``OUT/skipped.csv`` the files that were left out, and
-    ``OUT/run.json`` which steps the results come from. Another number of clusters or threshold keeps features and
+    ``OUT/work`` holds the steps, ``OUT/logs`` all that they print, ``OUT/skipped.csv`` the files that were left out,
+    and ``OUT/run.json`` which steps the results come from. Another number of clusters or threshold keeps features and
     training of the attention; the result before stays until the new one is there.
 
     Args:
@@ -144,8 +143,8 @@ class Discovery:
         if self.photos.skipped and self.settings.strict:
             first = self.photos.skipped[0]
             raise ValueError(
-                f"{len(self.photos.skipped)} files cannot be used, the first is {first.path} ({first.reason}); all are in "
-                f"{self.out / 'skipped.csv'}. Take them out, or run without --strict"
+                f"{len(self.photos.skipped)} files cannot be used, the first is {first.path} ({first.reason}); "
+                f"{self.out / 'skipped.csv'} has all. Take them out, or run without --strict"
             )
         with replace_file(self.photo_list) as file:
             file.write("".join(f"{path}\n" for path in self.photos.photos).encode(errors="surrogateescape"))
@@ -327,10 +326,3 @@ def last_checkpoint(folder: Path) -> Path:
 
 def _backbone_of(checkpoint: Path) -> dict:
     return dict(type="Pretrained", checkpoint=str(checkpoint), prefix="backbone.")
-
-
-def read_centroids_and_rows(out: Path, run: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Centroids (K, C) and embeddings (M, C) of a finished run."""
-    centroids = np.load(out / "work" / run["steps"]["labels"] / "centroids.npy", allow_pickle=False)
-    rows = np.load(out / "work" / "embeddings" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
-    return centroids, rows

@@ -52,7 +52,9 @@ def write_suggestion(config: str, checkpoint: str, work_dir: str) -> None:
     runner, hook = build_label_run(Config.fromfile(config), checkpoint, work_dir)
     rows = hook.label_run(runner).embeddings()
     most = min(MOST_CLUSTERS, len(rows) // 4)
-    _, eigenvalues = spectral_embedding(neighbor_graph(rows, min(NEIGHBORS, len(rows) // 2)), most)
+    # More neighbors than a kind has photos would join kinds.
+    neighbors = min(NEIGHBORS, max(5, len(rows) // 25))
+    _, eigenvalues = spectral_embedding(neighbor_graph(rows, neighbors), most)
     suggested = suggest_num_clusters(eigenvalues)
     gaps = np.diff(eigenvalues)
     result = dict(num_clusters=suggested, counts=list(range(2, most + 1)), gaps=gaps[1:].round(6).tolist())

@@ -1,0 +1,227 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Names and outlines the things in new photos with the model of a finished run, in three lines of Python."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_state_dict
+from mmseg.registry import MODELS
+
+from mmluss.apis.cluster_names import BACKGROUND, ClusterNames, read_cluster_names
+from mmluss.apis.discovery import last_checkpoint
+from mmluss.checkpoints.files import read_checkpoint
+from mmluss.datasets.photos import read_photo
+from mmluss.datasets.photos.reading import MAX_SIDE
+
+_LOADERS = ("LoadPhoto", "LoadImageFromFile")
+_READ_AHEAD = 8
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What is in a photo.
+
+    Attributes:
+        photo: ``(H, W, 3)`` uint8 RGB, upright.
+        label_map: ``(H, W)`` int64, 0 = background; ids of clusters after merges and drops.
+        names: Names by id, that of the background first.
+        scores: Mean probability of the pixels of each id that is in the photo, 0..1.
+    """
+
+    photo: np.ndarray
+    label_map: np.ndarray
+    names: tuple[str, ...]
+    scores: dict[int, float]
+
+    @property
+    def categories(self) -> list[str]:
+        """Names of the things in the photo, the largest first."""
+        return [self.names[id_] for id_ in self.ids]
+
+    @property
+    def ids(self) -> list[int]:
+        """Ids of the things in the photo, the largest first."""
+        ids, counts = np.unique(self.label_map[self.label_map > 0], return_counts=True)
+        return [int(id_) for id_ in ids[np.argsort(-counts, kind="stable")]]
+
+    @property
+    def outlines(self) -> dict[int, list[np.ndarray]]:
+        """Closed outlines of each id, ``(n, 2)`` int32 pixels, x first; those of holes are left out."""
+        return {id_: outline_polygons(self.label_map == id_) for id_ in self.ids}
+
+
+def outline_polygons(mask: np.ndarray) -> list[np.ndarray]:
+    """Outer outlines of a mask.
+
+    Args:
+        mask: ``(H, W)`` bool.
+
+    Returns:
+        Polygons ``(n, 2)`` int32, x first, n >= 3, the one of largest area first.
+    """
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    polygons = sorted((polygon for polygon in found if len(polygon) >= 3), key=cv2.contourArea, reverse=True)
+    return [polygon[:, 0] for polygon in polygons]
+
+
+class Segmenter:
+    """The model of a run, for any photo.
+
+    Args:
+        source: Folder that ``mmluss discover`` wrote, or a final checkpoint.
+        device: Where to compute; a GPU if there is one by default.
+        names: Table of names; by default ``clusters.csv`` of the folder, if any.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, run or checkpoint.
+        ValueError: If the checkpoint does not hold its config.
+
+    Example:
+        >>> segmenter = Segmenter("OUT")  # doctest: +SKIP
+        >>> result = segmenter("photo.jpg")  # doctest: +SKIP
+        >>> result.categories, result.label_map.shape  # doctest: +SKIP
+        (['cluster 3'], (3024, 4032))
+    """
+
+    def __init__(
+        self, source: str | Path, device: str | torch.device | None = None, names: str | Path | None = None
+    ) -> None:
+        init_default_scope("mmseg")
+        self.checkpoint, table = find_model(source)
+        checkpoint = read_checkpoint(self.checkpoint)
+        text = checkpoint.get("meta", {}).get("cfg")
+        if not isinstance(text, str):
+            raise ValueError(f"{self.checkpoint} does not hold its config; give a checkpoint that training wrote")
+        cfg = Config.fromstring(text, ".py")
+        cfg.model.backbone.init_cfg = None
+        cfg.model.pretrained = None
+        if cfg.model.type == "LUSSSegmentor":
+            cfg.model.pop("pretrained")
+        self.cfg = cfg
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model = MODELS.build(cfg.model)
+        load_state_dict(self.model, checkpoint["state_dict"], strict=True)
+        self.model.to(self.device).eval()
+        loader = cfg.get("test_dataloader") or cfg.train_dataloader
+        steps = [step for step in loader.dataset.pipeline if step["type"] not in _LOADERS]
+        self.pipeline = Compose([step for step in steps if not step["type"].startswith("LoadImageNetS")])
+        num_clusters = self._num_clusters()
+        table = Path(names) if names is not None else table
+        self.names = (
+            read_cluster_names(table, num_clusters)
+            if table is not None and table.is_file()
+            else _stored_names(checkpoint, num_clusters)
+        )
+        self._logits: torch.Tensor | None = None
+        if hasattr(self.model.decode_head, "conv_seg"):
+            self.model.decode_head.conv_seg.register_forward_hook(self._keep_logits)
+
+    def __call__(self, photo: str | Path | np.ndarray) -> Segmentation:
+        """Segment a photo.
+
+        Args:
+            photo: A file, or ``(H, W, 3)`` uint8 RGB.
+
+        Raises:
+            ValueError: If a file cannot be read; the message names it.
+        """
+        image = photo if isinstance(photo, np.ndarray) else read_photo(photo, max_side=None)
+        return self._segment(image)
+
+    def stream(
+        self, photos: Iterable[str | Path], threads: int = 2
+    ) -> Iterator[tuple[str | Path, Segmentation | ValueError]]:
+        """Segment many photos, read ahead by other threads; a photo that cannot be read comes with its error."""
+        with ThreadPoolExecutor(threads) as pool:
+            left = iter(photos)
+            waiting = [(path, pool.submit(_read, path)) for path in islice(left, _READ_AHEAD)]
+            while waiting:
+                path, future = waiting.pop(0)
+                waiting.extend((new, pool.submit(_read, new)) for new in islice(left, 1))
+                image = future.result()
+                yield path, image if isinstance(image, ValueError) else self._segment(image)
+
+    @torch.no_grad()
+    def _segment(self, image: np.ndarray) -> Segmentation:
+        height, width = image.shape[:2]
+        scale = min(1.0, MAX_SIDE / max(height, width))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        shown = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        data = dict(
+            img=np.ascontiguousarray(shown[..., ::-1]),
+            img_shape=shown.shape[:2],
+            ori_shape=(height, width),
+            img_path="",
+            seg_fields=[],
+            reduce_zero_label=False,
+        )
+        sample = self.model.test_step(pseudo_collate([self.pipeline(data)]))[0]
+        labels = sample.pred_sem_seg.data[0].cpu().numpy()
+        relabeled = self.names.relabel(labels)
+        return Segmentation(image, relabeled, self.names.classes, self._scores(labels, relabeled))
+
+    def _scores(self, labels: np.ndarray, relabeled: np.ndarray) -> dict[int, float]:
+        if self._logits is None:
+            return {int(id_): 1.0 for id_ in np.unique(relabeled) if id_ > 0}
+        probability = self._logits[0].float().softmax(dim=0).amax(dim=0).cpu().numpy()
+        self._logits = None
+        height, width = probability.shape
+        ids = cv2.resize(relabeled.astype(np.int32), (width, height), interpolation=cv2.INTER_NEAREST)
+        found = {int(id_): probability[ids == id_] for id_ in np.unique(relabeled) if id_ > 0}
+        return {id_: float(values.mean()) if len(values) else 0.0 for id_, values in found.items()}
+
+    def _keep_logits(self, module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        self._logits = output
+
+    def _num_clusters(self) -> int:
+        head = self.model.decode_head
+        return int(head.num_clusters if hasattr(head, "num_clusters") else head.num_classes - 1)
+
+
+def find_model(source: str | Path) -> tuple[Path, Path | None]:
+    """Final checkpoint of a run and its table of names.
+
+    Args:
+        source: Folder of results, or a checkpoint.
+
+    Returns:
+        The checkpoint, and the table (None for a checkpoint alone).
+
+    Raises:
+        FileNotFoundError: If there is none; the message says what was looked for.
+    """
+    source = Path(source)
+    if source.is_file():
+        return source, None
+    run = source / "run.json"
+    if not run.is_file():
+        raise FileNotFoundError(f"{source} is no checkpoint, and no folder of a finished run (run.json is not in it)")
+    folder = source / "work" / json.loads(run.read_text())["steps"]["finetune"]
+    return last_checkpoint(folder), source / "clusters.csv"
+
+
+def _stored_names(checkpoint: dict[str, Any], num_clusters: int) -> ClusterNames:
+    meta = checkpoint.get("meta", {}).get("dataset_meta") or {}
+    classes: Sequence[str] = meta.get("names") or meta.get("classes") or ()
+    if len(classes) != num_clusters + 1:
+        return ClusterNames.default(num_clusters)
+    return ClusterNames((BACKGROUND, *classes[1:]), np.arange(num_clusters + 1))
+
+
+def _read(path: str | Path) -> np.ndarray | ValueError:
+    try:
+        return read_photo(path, max_side=None)
+    except ValueError as error:
+        return error

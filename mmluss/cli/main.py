@@ -1,0 +1,155 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Arguments of the command ``mmluss``."""
+
+import argparse
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from rich.console import Console
+from rich.progress import track
+
+Command = Callable[[argparse.Namespace, Console], None]
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Arguments of the command line; ``run`` is the function that does it."""
+    parser = argparse.ArgumentParser(prog="mmluss", description="Name and outline the things in unlabeled photos.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    discover = _add(commands, "discover", _discover, "find the kinds of things in a folder of photos, and outline them")
+    discover.add_argument("photos", help="folder of photos, in any sub-folders")
+    discover.add_argument("--out", required=True, help="folder of results")
+    discover.add_argument("--clusters", default="auto", type=_clusters, help="kinds of things; default: auto")
+    discover.add_argument(
+        "--threshold", default="otsu", type=_threshold, help="foreground threshold 0..1; default: otsu"
+    )
+    discover.add_argument("--quick", action="store_true", help="a first look: a quarter of the training")
+    discover.add_argument("--strict", action="store_true", help="stop if a file cannot be used")
+    discover.add_argument("--seed", type=int, default=0)
+
+    check = _add(commands, "check", _check, "say which files of a folder would be used, without running anything")
+    check.add_argument("photos", help="folder of photos")
+    check.add_argument("--out", help="where to write skipped.csv; default: only shown")
+
+    name = _add(commands, "name", _name, "bring the names in OUT/clusters.csv to model, report and exports")
+    name.add_argument("out", help="folder of results")
+
+    segment = _add(commands, "segment", _segment, "name and outline the things in new photos")
+    segment.add_argument("model", help="folder of results, or a checkpoint")
+    segment.add_argument("photos", help="photo, folder, or pattern in quotes")
+    segment.add_argument("--out", required=True, help="where the results go")
+    segment.add_argument("--save", default="overlay,mask", help="some of overlay,mask,cutout,json")
+    segment.add_argument("--workers", type=int, default=2, help="photos read and written at once")
+    segment.add_argument("--device", help="such as cpu or cuda:1; default: a GPU if there is one")
+
+    for command in commands.choices.values():
+        command.add_argument("--verbose", action="store_true", help="show everything that is printed")
+    return parser.parse_args(arguments)
+
+
+def _add(commands: argparse._SubParsersAction, name: str, run: Command, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.set_defaults(run=run)
+    return command
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; an error's reason is the last line on the screen."""
+    args = parse_args(arguments)
+    console = Console(stderr=True)
+    if not args.verbose:
+        _be_quiet()
+    try:
+        args.run(args, console)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on where it was", highlight=False)
+        raise SystemExit(130) from None
+    except (ValueError, OSError, RuntimeError) as error:
+        if args.verbose:
+            raise
+        console.print(f"[red]mmluss {args.command} failed:[/red]", highlight=False)
+        console.print(str(error), highlight=False, markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+def _be_quiet() -> None:
+    warnings.filterwarnings("ignore")
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_instance("mmluss", log_level="ERROR").setLevel(logging.ERROR)
+    logging.getLogger("mmengine").setLevel(logging.ERROR)
+
+
+def _discover(args: argparse.Namespace, console: Console) -> None:
+    from mmluss.apis.discovery import Discovery, DiscoverySettings
+    from mmluss.apis.run_results import RunFolder, finish_run
+    from mmluss.cli.tables import show_clusters, show_skipped
+
+    settings = DiscoverySettings(args.clusters, args.threshold, args.quick, args.strict, args.seed)
+    discovery = Discovery(args.photos, args.out, settings, console, args.verbose)
+    run = discovery.run()
+    folder = RunFolder(discovery.out)
+    finish_run(folder, _progress("looking at the result", console))
+    discovery.remove_other_results(run)
+    show_skipped(discovery.photos, discovery.out / "skipped.csv", console)
+    show_clusters(folder, console)
+
+
+def _check(args: argparse.Namespace, console: Console) -> None:
+    from pathlib import Path
+
+    from mmluss.cli.tables import show_skipped
+    from mmluss.datasets.photos import list_photos
+
+    found = list_photos(args.photos, progress=_progress("looking at the photos", console))
+    table = Path(args.out, "skipped.csv") if args.out else None
+    if table is not None:
+        found.write_skipped(table)
+    show_skipped(found, table, console, limit=None if table is None else 10)
+
+
+def _name(args: argparse.Namespace, console: Console) -> None:
+    from pathlib import Path
+
+    from mmluss.apis.run_results import RunFolder, apply_names
+    from mmluss.cli.tables import show_clusters
+
+    folder = RunFolder(Path(args.out))
+    apply_names(folder)
+    show_clusters(folder, console)
+
+
+def _segment(args: argparse.Namespace, console: Console) -> None:
+    from mmluss.apis.segment_files import photos_to_segment, segment_files
+    from mmluss.apis.segmenter import Segmenter
+    from mmluss.cli.tables import show_skipped
+
+    photos = photos_to_segment(args.photos, leave_out=[args.out])
+    segmenter = Segmenter(args.model, args.device)
+    kinds = [kind.strip() for kind in args.save.split(",") if kind.strip()]
+    done = segment_files(segmenter, photos, args.out, kinds, args.workers, _progress("segmenting", console))
+    show_skipped(done, None, console, limit=None)
+    console.print(
+        f"{len(done.photos)} photos segmented; {', '.join(kinds)} in {args.out}", highlight=False, soft_wrap=True
+    )
+
+
+def _progress(title: str, console: Console) -> Callable[[Sequence[str]], Iterable[str]]:
+    def progress(items: Sequence[str]) -> Iterator[str]:
+        yield from track(items, f"{title:<28}", console=console)
+
+    return progress
+
+
+def _clusters(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+def _threshold(text: str) -> float | str:
+    return text if text == "otsu" else float(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
