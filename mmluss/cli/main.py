@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import track
 
 Command = Callable[[argparse.Namespace, Console], None]
+# Named here as well as in mmluss.apis.annotation_export, whose import takes seconds.
+FORMATS = ("coco", "yolo", "voc", "cvat", "masks", "csv")
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -43,6 +45,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     segment.add_argument("--save", default="overlay,mask", help="some of overlay,mask,cutout,json")
     segment.add_argument("--workers", type=int, default=2, help="photos read and written at once")
     segment.add_argument("--device", help="such as cpu or cuda:1; default: a GPU if there is one")
+
+    export = _add(commands, "export", _export, "write the labels of a run for annotation tools and training scripts")
+    export.add_argument("run_folder", metavar="out", help="folder of results")
+    export.add_argument("--format", required=True, choices=FORMATS)
+    export.add_argument("--to", help="folder to write to; default: OUT/export/FORMAT")
 
     for command in commands.choices.values():
         command.add_argument("--verbose", action="store_true", help="show everything that is printed")
@@ -134,6 +141,21 @@ def _segment(args: argparse.Namespace, console: Console) -> None:
     console.print(
         f"{len(done.photos)} photos segmented; {', '.join(kinds)} in {args.out}", highlight=False, soft_wrap=True
     )
+
+
+def _export(args: argparse.Namespace, console: Console) -> None:
+    from pathlib import Path
+
+    from mmluss.apis.annotation_export import export_annotations, labeled_photos
+    from mmluss.apis.run_results import RunFolder
+
+    folder = RunFolder(Path(args.run_folder))
+    names, photos = folder.names, folder.photos
+    labeled = labeled_photos(folder.run["photos"], photos, folder.label_maps, names)
+    watched = track(labeled, f"{'writing annotations':<28}", total=len(photos), console=console)
+    target = Path(args.to) if args.to else folder.out / "export" / args.format
+    written = export_annotations(watched, names, target, args.format)
+    console.print(f"{len(photos)} photos: {written}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _progress(title: str, console: Console) -> Callable[[Sequence[str]], Iterable[str]]:

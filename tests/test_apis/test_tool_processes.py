@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from mmluss.apis.tool_processes import call_mmseg_tool
+from mmluss.apis.tool_processes import call_mmseg_tool, last_error
 
 CONFIG = """
 _os = __import__("os")
@@ -30,3 +30,29 @@ def test_each_call_is_a_process_of_its_own_and_a_failed_one_repeats_its_command(
 
 def test_help_ends_well():
     call_mmseg_tool("train", ["--help"])
+
+
+def test_a_log_takes_what_is_printed_and_the_error_ends_the_message(tmp_path, capfd):
+    config, log = tmp_path / "bad.py", tmp_path / "logs" / "train.log"
+    config.write_text(CONFIG.format(record=str(tmp_path / "record")))
+    seen = []
+    with pytest.raises(RuntimeError) as error:
+        call_mmseg_tool("train", [config, "--work-dir", tmp_path], log, lambda: seen.append(1))
+    lines = str(error.value).splitlines()
+    assert str(log) in lines[0] and lines[-1].startswith("TypeError: model should be")
+    assert "Traceback" in log.read_text() and seen
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("a\nb\n\n", "b"),
+        ("Traceback\n  File\nmmengine.x.SomeError: first\n  second\n", "mmengine.x.SomeError: first\n  second"),
+        ("KeyError: 1\n\nDuring handling\nValueError: 2\n", "ValueError: 2"),
+    ],
+)
+def test_last_error(tmp_path, text, expected):
+    (tmp_path / "log").write_text(text)
+    assert last_error(tmp_path / "log") == expected

@@ -35,6 +35,9 @@ def histogram_chart(histogram: Histogram) -> str:
     figure, axes = _figure(4.6, 2.6)
     axes.stairs(np.add.reduceat(counts, starts), np.append(edges[starts], edges[-1]), fill=True, color=_ACCENT)
     axes.axvline(histogram.threshold, color=_MARK, linewidth=1.4, linestyle="--")
+    used = np.flatnonzero(counts > counts.sum() * 1e-4)
+    if len(used):
+        axes.set_xlim(edges[used[0]], edges[used[-1] + 1])
     axes.set_xlabel("foreground score")
     axes.set_ylabel("pixels")
     axes.set_yticks([])

@@ -1,0 +1,35 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import pytest
+from mmengine.config import Config
+
+from mmluss.apis.discovery import _CONFIGS
+from mmluss.apis.mmseg_tools import find_config
+from mmluss.apis.photo_configs import read_photos, set_sizes, training_size
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("photos", [20, 33, 64, 127, 500, 975, 5000, 100_000])
+def test_sizes_suit_the_number_of_photos(photos, quick):
+    size = training_size(photos, quick)
+    assert size.batch_size * 2 <= photos and size.num_prototypes <= photos // 2
+    if size.queue is not None:
+        assert size.queue % size.batch_size == 0 and size.queue <= photos - size.batch_size
+    assert min(size.pretrain_epochs, size.attention_epochs, size.finetune_epochs) >= 1
+    assert size.pretrain_epochs <= training_size(photos).pretrain_epochs
+
+
+def test_too_few_photos_are_an_error_before_any_work():
+    with pytest.raises(ValueError, match=r"19 photos are too few .* give 20 or more"):
+        training_size(19)
+
+
+@pytest.mark.parametrize("step", list(_CONFIGS))
+def test_step_configs_read_photos_and_nothing_else(step):
+    cfg = Config.fromfile(find_config(_CONFIGS[step]))
+    read_photos(cfg, dict(data_root="my photos", photo_list="list.txt"))
+    set_sizes(cfg, training_size(40), 3, 40)
+    loaders = str(cfg.train_dataloader) + str(cfg.get("test_dataloader"))
+    for other in ("data/Flowers15", "ImageNetSDataset", "LoadImageFromFile"):
+        assert other not in loaders
+    assert cfg.train_dataloader.dataset.data_root == "my photos" and cfg.train_dataloader.batch_size == 8
+    assert cfg.train_cfg.max_epochs == 3 and cfg.val_dataloader is None

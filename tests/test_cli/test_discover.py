@@ -1,0 +1,165 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""From a folder of photos to named, outlined things, and on to new photos, by the commands people type."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmseg.apis import inference_model, init_model
+from skimage import data
+
+from mmluss.apis.segmenter import Segmenter
+from mmluss.datasets.label_codec import read_label_map
+from tests.test_datasets.test_photos.messy_folder import write_messy_folder
+
+pytestmark = pytest.mark.slow
+
+
+def mmluss(*arguments: object, cwd: Path, code: int = 0) -> str:
+    """Run the command in another folder; what it shows."""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path), COLUMNS="100", OMP_NUM_THREADS="1")
+    done = subprocess.run(
+        [sys.executable, "-m", "mmluss", *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    """Pieces of three real photos, and everything that a messy folder has."""
+    root = tmp_path_factory.mktemp("my photos")
+    write_messy_folder(root)
+    rng = np.random.default_rng(0)
+    for name, image in (("cat", data.chelsea()), ("rocket", data.rocket()), ("coffee", data.coffee())):
+        for index in range(8):
+            top, left = rng.integers(0, image.shape[0] - 160), rng.integers(0, image.shape[1] - 200)
+            piece = image[top : top + 160, left : left + 200]
+            (root / "trip").mkdir(exist_ok=True)
+            cv2.imwrite(str(root / "trip" / f"{name} {index}.jpg"), piece[..., ::-1])
+    return root
+
+
+@pytest.fixture(scope="module")
+def finished(photos, tmp_path_factory) -> tuple[Path, str]:
+    """The folder of results lies inside of the photos' folder."""
+    cwd = tmp_path_factory.mktemp("elsewhere")
+    shown = mmluss("discover", photos, "--out", photos / "out", "--quick", "--clusters", 3, cwd=cwd)
+    return photos / "out", shown
+
+
+def test_screen_is_short_and_says_where_everything_is(finished):
+    out, shown = finished
+    lines = [line for line in shown.splitlines() if line.strip()]
+    assert len(lines) < 40
+    assert "INFO" not in shown and "Warning" not in shown
+    assert str(out / "report" / "index.html") in shown
+    assert "39 photos, 8 files left out" in shown and "notes.txt (not a photo by its suffix)" in shown
+
+
+def test_results_cover_every_photo(finished, photos):
+    out, _ = finished
+    with open(out / "skipped.csv", encoding="utf-8-sig", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 8
+    run = json.loads((out / "run.json").read_text())
+    assert (run["num_photos"], run["num_clusters"]) == (39, 3)
+    names = (out / "work" / "photos.txt").read_text().splitlines()
+    for name in names:
+        assert read_label_map(out / "labels" / f"{name}.png").max() <= 3
+    assert read_label_map(out / "labels" / "upside.jpg.png").shape == (48, 64)
+    with open(out / "clusters.csv", encoding="utf-8-sig", newline="") as file:
+        assert sum(int(row["photos"]) for row in csv.DictReader(file)) == 39
+    assert "trip/cat" in (out / "report" / "index.html").read_text()
+
+
+def test_again_is_quick_and_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
+    out = shutil.copytree(finished[0], tmp_path / "out")
+    run = json.loads((out / "run.json").read_text())
+    step = out / "work" / "2_pixel_attention" / "last_checkpoint"
+    before = step.stat().st_mtime_ns
+    mmluss("discover", photos, "--out", out, "--quick", "--clusters", 2, "--threshold", 0.45, cwd=tmp_path)
+    changed = json.loads((out / "run.json").read_text())
+    assert changed["num_clusters"] == 2 and changed["settings"]["threshold"] == 0.45
+    assert step.stat().st_mtime_ns == before
+    assert changed["seconds"]["1_pretrain"] == run["seconds"]["1_pretrain"]
+    assert [p.name for p in (out / "work").glob("4_labels_*")] == ["4_labels_2_0.45"]
+
+
+def test_names_reach_model_report_and_new_photos(finished, photos, tmp_path):
+    out = shutil.copytree(finished[0], tmp_path / "out")
+    (out / "clusters.csv").write_text("id,name,merge_into,drop\n1,fur,,\n2,metal,1,\n3,mist,,x\n")
+    mmluss("name", out, cwd=tmp_path)
+    meta = torch.load(out / "model.pth", map_location="cpu", weights_only=True)["meta"]["dataset_meta"]
+    assert list(meta["classes"]) == ["other", "fur", "fur", "other"]
+    assert meta["palette"][1] == meta["palette"][2] and meta["palette"][3] == meta["palette"][0]
+    assert "<h3>fur</h3>" in (out / "report" / "index.html").read_text()
+    result = Segmenter(out)(photos / "trip" / "cat 0.jpg")
+    assert set(result.categories) <= {"fur"} and set(np.unique(result.label_map)) <= {0, 1}
+    shown = mmluss("export", out, "--format", "coco", cwd=tmp_path)
+    content = json.loads((out / "export" / "coco" / "annotations.json").read_text())
+    assert [category["name"] for category in content["categories"]] == ["fur"] and str(out) in shown
+
+
+def test_new_photos(finished, photos, tmp_path):
+    mmluss(
+        "segment", finished[0], photos, "--out", tmp_path / "new", "--save", "overlay,mask,cutout,json", cwd=tmp_path
+    )
+    for kind, suffix in (("overlay", "jpg"), ("mask", "png"), ("cutout", "png"), ("json", "json")):
+        assert (tmp_path / "new" / kind / "trip" / f"cat 1.jpg.{suffix}").is_file()
+    mask = read_label_map(tmp_path / "new" / "mask" / "upside.jpg.png")
+    cutout = cv2.imread(str(tmp_path / "new" / "cutout" / "upside.jpg.png"), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == cutout.shape[:2] == (48, 64)
+    np.testing.assert_array_equal(cutout[..., 3] > 0, mask > 0)
+    things = json.loads((tmp_path / "new" / "json" / "trip" / "cat 1.jpg.json").read_text())["things"]
+    assert {thing["id"] for thing in things} == set(
+        np.unique(read_label_map(tmp_path / "new/mask/trip/cat 1.jpg.png"))
+    ) - {0}
+    assert all(0 < thing["score"] <= 1 for thing in things)
+    shown = mmluss("segment", finished[0], photos / "empty.jpg", "--out", tmp_path / "none", cwd=tmp_path)
+    assert "empty.jpg (an empty file)" in shown and "0 photos segmented" in shown
+
+
+def test_mmseg_runs_the_final_checkpoint(finished, photos):
+    folder = finished[0] / "work" / "5_finetune_3"
+    checkpoint = folder / Path((folder / "last_checkpoint").read_text().strip()).name
+    model = init_model(str(folder / "config.py"), str(checkpoint), device="cpu")
+    assert list(model.dataset_meta["classes"]) == ["other", "cluster 1", "cluster 2", "cluster 3"]
+    sample = inference_model(model, str(photos / "trip" / "cat 0.jpg"))
+    expected = Segmenter(finished[0])(photos / "trip" / "cat 0.jpg").label_map
+    np.testing.assert_array_equal(sample.pred_sem_seg.data[0].numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["discover", "nowhere", "--out", "out"], "nowhere: no such folder"),
+        (["discover", "few", "--out", "out"], "2 photos are too few"),
+        (["discover", "few", "--out", "out", "--strict"], "bad.jpg (an empty file)"),
+        (["discover", "few", "--out", "out", "--clusters", "1"], "clusters is a number, 2 or more"),
+        (["discover", "few", "--out", "out", "--threshold", "1.5"], "threshold is a number in 0..1"),
+        (["segment", "few", "few", "--out", "out"], "run.json is not in it"),
+        (["name", "few"], "run.json is not in it"),
+    ],
+)
+def test_mistakes_are_named_on_the_last_line(tmp_path, arguments, reason):
+    (tmp_path / "few").mkdir()
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / "few" / name), np.zeros((40, 40, 3), np.uint8))
+    (tmp_path / "few" / "bad.jpg").write_bytes(b"")
+    shown = mmluss(*arguments, cwd=tmp_path, code=1)
+    assert "Traceback" not in shown
+    assert reason in " ".join(shown[shown.index("failed:") :].split())
+
+
+def test_check_runs_nothing(photos, tmp_path):
+    shown = mmluss("check", photos / "trip", "--out", tmp_path, cwd=tmp_path)
+    assert "24 photos, 0 files left out" in shown
+    assert [path.name for path in tmp_path.iterdir()] == ["skipped.csv"]
