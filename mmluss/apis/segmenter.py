@@ -159,7 +159,7 @@ class Segmenter:
         scale = min(1.0, MAX_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         shown = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        data = dict(
+        data: dict[str, Any] = dict(
             img=np.ascontiguousarray(shown[..., ::-1]),
             img_shape=shown.shape[:2],
             ori_shape=(height, width),

@@ -3,7 +3,6 @@
 
 import argparse
 import logging
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -174,4 +173,4 @@ def _threshold(text: str) -> float | str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -2,6 +2,7 @@
 """Which files are images."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 from PIL import Image
@@ -20,8 +21,20 @@ def image_size(path: str | Path) -> tuple[int, int]:
     Raises:
         ValueError: The file is not an image; the message names it.
     """
+    register_heif()
     try:
         with Image.open(path) as image:
             return image.size
     except OSError as error:
         raise ValueError(f"{path} cannot be read as an image ({error}); replace it or take it out") from error
+
+
+@cache
+def register_heif() -> bool:
+    """Teach Pillow HEIC, HEIF and AVIF; whether that could be done."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True

@@ -80,19 +80,6 @@ def test_results_cover_every_photo(finished, photos):
     assert "trip/cat" in (out / "report" / "index.html").read_text()
 
 
-def test_again_is_quick_and_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
-    out = shutil.copytree(finished[0], tmp_path / "out")
-    run = json.loads((out / "run.json").read_text())
-    step = out / "work" / "2_pixel_attention" / "last_checkpoint"
-    before = step.stat().st_mtime_ns
-    mmluss("discover", photos, "--out", out, "--quick", "--clusters", 2, "--threshold", 0.45, cwd=tmp_path)
-    changed = json.loads((out / "run.json").read_text())
-    assert changed["num_clusters"] == 2 and changed["settings"]["threshold"] == 0.45
-    assert step.stat().st_mtime_ns == before
-    assert changed["seconds"]["1_pretrain"] == run["seconds"]["1_pretrain"]
-    assert [p.name for p in (out / "work").glob("4_labels_*")] == ["4_labels_2_0.45"]
-
-
 def test_names_reach_model_report_and_new_photos(finished, photos, tmp_path):
     out = shutil.copytree(finished[0], tmp_path / "out")
     (out / "clusters.csv").write_text("id,name,merge_into,drop\n1,fur,,\n2,metal,1,\n3,mist,,x\n")
@@ -163,3 +150,17 @@ def test_check_runs_nothing(photos, tmp_path):
     shown = mmluss("check", photos / "trip", "--out", tmp_path, cwd=tmp_path)
     assert "24 photos, 0 files left out" in shown
     assert [path.name for path in tmp_path.iterdir()] == ["skipped.csv"]
+
+
+def test_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
+    """The last of these tests: the result becomes another."""
+    out = finished[0]
+    run = json.loads((out / "run.json").read_text())
+    step = out / "work" / "2_pixel_attention" / "last_checkpoint"
+    before = step.stat().st_mtime_ns
+    mmluss("discover", photos, "--out", out, "--quick", "--clusters", 2, "--threshold", 0.45, cwd=tmp_path)
+    changed = json.loads((out / "run.json").read_text())
+    assert changed["num_clusters"] == 2 and changed["settings"]["threshold"] == 0.45
+    assert step.stat().st_mtime_ns == before
+    assert changed["seconds"]["1_pretrain"] == run["seconds"]["1_pretrain"]
+    assert [p.name for p in (out / "work").glob("4_labels_*")] == ["4_labels_2_0.45"]

@@ -17,6 +17,8 @@ PHOTO_SUFFIXES = IMAGE_SUFFIXES | {".gif", ".heic", ".heif", ".avif", ".jfif", "
 # What systems and programs put beside photos; nobody would miss these.
 _NO_PHOTOS = {"thumbs.db", "desktop.ini", "icon\r"}
 _SIDE_TO_CHECK = 64
+RESULTS = {"skipped.csv", "work", "logs"}
+"""What every folder of results holds; photos below it are none of one's own."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def list_photos(
 ) -> PhotoList:
     """All photos below a folder.
 
-    Sub-folders of any depth count, linked ones too, each once; hidden files and folders do not. A file with the suffix
+    Sub-folders of any depth count, linked ones too, each once; hidden files and folders and folders of results do not.
+    A file with the suffix
     of a photo that cannot be read is named in ``skipped``, and so is every other file.
 
     Args:
@@ -89,7 +92,7 @@ def list_photos(
     seen: set[str] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
-        if real in seen or real in away:
+        if real in seen or real in away or {*folders, *names} >= RESULTS:
             folders.clear()
             continue
         seen.add(real)

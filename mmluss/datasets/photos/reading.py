@@ -2,7 +2,6 @@
 """Reads a photo as a person sees it: upright, in color, in eight bits, at a bounded size."""
 
 import warnings
-from functools import cache
 from pathlib import Path
 
 import cv2
@@ -11,6 +10,8 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image, ImageOps
 
+from mmluss.utils.image_files import register_heif
+
 MAX_SIDE = 1024
 """Longest side in pixels of a photo in training, labels and pictures."""
 MOST_PIXELS = 178_956_970
@@ -18,17 +19,6 @@ MOST_PIXELS = 178_956_970
 LEAST_SIDE = 16
 MOST_ELONGATED = 8
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
-
-
-@cache
-def _register_heif() -> bool:
-    """Teach Pillow HEIC, HEIF and AVIF; whether that could be done."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return False
-    pillow_heif.register_heif_opener()
-    return True
 
 
 def read_photo(path: str | Path, max_side: int | None = MAX_SIDE) -> np.ndarray:
@@ -50,7 +40,7 @@ def read_photo(path: str | Path, max_side: int | None = MAX_SIDE) -> np.ndarray:
         ValueError: If the file is no image, is truncated, or is too small, too large or too elongated to be a photo;
             the message names file and reason.
     """
-    _register_heif()
+    register_heif()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -26,6 +26,10 @@ def test_folder_of_results_inside_is_left_out(messy_folder, tmp_path):
     shutil.copytree(messy_folder / "deep" / "er", tmp_path / "photos" / "out" / "labels")
     assert len(list_photos(tmp_path / "photos").photos) == 2
     assert len(list_photos(tmp_path / "photos", leave_out=[tmp_path / "photos" / "out"]).photos) == 1
+    for name in ("work", "logs"):
+        (tmp_path / "photos" / "out" / name).mkdir()
+    (tmp_path / "photos" / "out" / "skipped.csv").touch()
+    assert len(list_photos(tmp_path / "photos").photos) == 1
 
 
 def test_without_checking_damaged_photos_stay(messy_folder):
