@@ -22,6 +22,7 @@ from mmluss.version import __version__
 
 if TYPE_CHECKING:
     from mmluss.apis import PASSPipeline
+    from mmluss.apis.segmenter import Segmenter
 
 __all__ = [
     "ImageNetSDataset",
@@ -31,6 +32,7 @@ __all__ = [
     "PASSPipeline",
     "PASSPretrainer",
     "PixelAttentionSegmentor",
+    "Segmenter",
     "ThresholdSweep",
     "__version__",
     "checkpoints",
@@ -45,7 +47,7 @@ __all__ = [
 ]
 
 # What training and testing never need: imported when it is asked for. Name -> module.
-_LAZY = {"PASSPipeline": "mmluss.apis"}
+_LAZY = {"PASSPipeline": "mmluss.apis", "Segmenter": "mmluss.apis.segmenter"}
 
 
 def __getattr__(name: str) -> Any:

@@ -88,11 +88,11 @@ class Segmenter:
         FileNotFoundError: If there is no such folder, run or checkpoint.
         ValueError: If the checkpoint does not hold its config.
 
-    Example:
-        >>> segmenter = Segmenter("OUT")  # doctest: +SKIP
-        >>> result = segmenter("photo.jpg")  # doctest: +SKIP
-        >>> result.categories, result.label_map.shape  # doctest: +SKIP
-        (['cluster 3'], (3024, 4032))
+    Example: ::
+
+        segmenter = Segmenter("OUT")
+        result = segmenter("photo.jpg")
+        result.categories, result.label_map, result.scores, result.outlines
     """
 
     def __init__(

@@ -16,7 +16,7 @@ import torch
 from mmseg.apis import inference_model, init_model
 from skimage import data
 
-from mmluss.apis.segmenter import Segmenter
+from mmluss import Segmenter
 from mmluss.datasets.label_codec import read_label_map
 from tests.test_datasets.test_photos.messy_folder import write_messy_folder
 
