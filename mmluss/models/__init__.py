@@ -3,6 +3,7 @@
 
 from mmluss.models.data_preprocessor import LUSSDataPreProcessor, MultiCropDataPreProcessor
 from mmluss.models.embedding_queue import EmbeddingQueue
+from mmluss.models.grabcut import GrabCut
 from mmluss.models.knn_segmentor import KNNSegmentor
 from mmluss.models.linear_head import LinearHead
 from mmluss.models.luss_segmentor import LUSSSegmentor
@@ -15,6 +16,7 @@ from mmluss.models.rf_convnext import RFConvNeXt
 
 __all__ = [
     "EmbeddingQueue",
+    "GrabCut",
     "KNNSegmentor",
     "LUSSDataPreProcessor",
     "LUSSSegmentor",
