@@ -51,11 +51,13 @@ def grabcut(photo: np.ndarray, areas: np.ndarray, iterations: int) -> np.ndarray
     likely = (areas == cv2.GC_FGD) | (areas == cv2.GC_PR_FGD)
     if likely.all() or not likely.any():
         return likely
-    mask = areas.copy()
+    mask, background, foreground = areas.copy(), np.zeros((1, 65)), np.zeros((1, 65))
     # The color models start with k-means on OpenCV's random numbers.
     cv2.setRNGSeed(0)
     try:
-        cv2.grabCut(np.ascontiguousarray(photo), mask, None, None, None, iterations, cv2.GC_INIT_WITH_MASK)
+        whole = (0, 0, photo.shape[1], photo.shape[0])
+        photo = np.ascontiguousarray(photo)
+        cv2.grabCut(photo, mask, whole, background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
     except cv2.error:
         return likely
     found = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
