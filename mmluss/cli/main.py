@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import track
 
 Command = Callable[[argparse.Namespace, Console], None]
-# Named here as well as in mmluss.apis.annotation_export, whose import takes seconds.
+# Named here as well as in mmluss.apis, whose import takes seconds.
+DEFAULT_THRESHOLD = 0.8
 FORMATS = ("coco", "yolo", "voc", "cvat", "masks", "csv")
 
 
@@ -24,7 +25,10 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     discover.add_argument("--out", required=True, help="folder of results")
     discover.add_argument("--clusters", default="auto", type=_clusters, help="kinds of things; default: auto")
     discover.add_argument(
-        "--threshold", default="otsu", type=_threshold, help="foreground threshold 0..1; default: otsu"
+        "--threshold",
+        default=DEFAULT_THRESHOLD,
+        type=_threshold,
+        help="of foreground, 0..1 or otsu; default: 0.8",
     )
     discover.add_argument("--quick", action="store_true", help="a first look: a quarter of the training")
     discover.add_argument("--strict", action="store_true", help="stop if a file cannot be used")

@@ -21,6 +21,7 @@ from mmluss.clustering.image_batches import batches_of_equal_shape, load_batches
 from mmluss.clustering.saliency import sample_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.label_codec import read_label_map, write_label_map
+from mmluss.models.grabcut import GrabCut
 from mmluss.models.nearest_centroid import resize_pixel_labels
 
 PENDING_PER_WRITER = 16
@@ -60,7 +61,7 @@ def predict_pixel_scores(
     batches: list[list[int]],
     settings: PseudoLabelSettings,
     description: str = "pixel labels",
-) -> Iterator[tuple[int, SegDataSample, Tensor, Tensor]]:
+) -> Iterator[tuple[int, Tensor, SegDataSample, Tensor, Tensor]]:
     """Category and foreground score of images, on the CPU.
 
     Args:
@@ -72,8 +73,8 @@ def predict_pixel_scores(
         description: Text of the progress bar.
 
     Yields:
-        Index and data sample of an image; category (h, w) int64 in 1..K; score float32 in 0..1, (h, w), or (H, W) of
-        the image with saliency.
+        Index, pixels (3, H, W) uint8 as the network sees them and data sample of an image; category (h, w) int64 in
+        1..K; score float32 in 0..1, (h, w), or (H, W) of the image with saliency.
     """
     loader = load_batches(dataset, batches, settings.num_workers)
     progress = track(loader, description, total=len(batches), disable=not dist.is_main_process())
@@ -82,7 +83,8 @@ def predict_pixel_scores(
             categories, scores = (tensor.cpu() for tensor in model.pixel_scores(inputs))
             for position, category, score in zip(positions, categories, scores, strict=True):
                 sample = data["data_samples"][position]
-                yield indices[position], sample, category, sample_saliency(sample) if settings.use_saliency else score
+                score = sample_saliency(sample) if settings.use_saliency else score
+                yield indices[position], data["inputs"][position], sample, category, score
 
 
 @dataclass
@@ -141,11 +143,14 @@ def write_pixel_labels(
         missing = _count_finished(dataset, [index for batch in mine for index in batch], folder, counts, pool)
         todo = [batch for batch in mine if not missing.isdisjoint(batch)]
         pending: deque[Future] = deque()
-        for index, sample, category, score in predict_pixel_scores(model, dataset, todo, settings):
+        for index, photo, sample, category, score in predict_pixel_scores(model, dataset, todo, settings):
             if index not in missing:
                 continue
             path, size = label_path(dataset, index, folder), sample.metainfo["ori_shape"][:2]
-            pending.append(pool.submit(_write_one, path, category, score, size, threshold, len(counts.pixels)))
+            refine = getattr(model, "refine", None)
+            pending.append(
+                pool.submit(_write_one, path, category, score, size, threshold, len(counts.pixels), refine, photo)
+            )
             if len(pending) > settings.writers * PENDING_PER_WRITER:
                 counts.add(pending.popleft().result())
         for future in pending:
@@ -154,10 +159,19 @@ def write_pixel_labels(
 
 
 def _write_one(
-    path: Path, category: Tensor, score: Tensor, size: tuple[int, int], threshold: float, num_labels: int
+    path: Path,
+    category: Tensor,
+    score: Tensor,
+    size: tuple[int, int],
+    threshold: float,
+    num_labels: int,
+    refine: GrabCut | None,
+    photo: Tensor,
 ) -> np.ndarray:
-    label, _ = resize_pixel_labels(category, score, size, threshold)
+    label, _ = resize_pixel_labels(category, score, size, threshold if refine is None else None)
     ids = label.numpy().astype(np.uint16)
+    if refine is not None:
+        ids[~refine(photo.permute(1, 2, 0).numpy(), score.numpy(), threshold, size)] = 0
     write_label_map(path, ids)
     return np.bincount(ids.ravel(), minlength=num_labels)
 

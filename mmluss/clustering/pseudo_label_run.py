@@ -18,9 +18,10 @@ from mmengine.model import BaseModel
 from mmluss.clustering.cluster_agreement import matched_accuracy, normalized_mutual_information
 from mmluss.clustering.embeddings import extract_embeddings
 from mmluss.clustering.image_batches import batches_of_equal_shape, image_sizes
-from mmluss.clustering.kmeans import kmeans
+from mmluss.clustering.kmeans import KMeansResult, kmeans
 from mmluss.clustering.label_writing import all_labels_written, remove_labels, write_pixel_labels
 from mmluss.clustering.settings import PseudoLabelSettings
+from mmluss.clustering.spectral import spectral_clusters
 from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import dataset_fingerprint, pipeline_text, settings_fingerprint, weights_fingerprint
@@ -156,14 +157,19 @@ class PseudoLabelRun:
         logger = MMLogger.get_current_instance()
         settings = self.settings
         clustering_key = settings_fingerprint(
-            dict(rows=self._embedding_key, **settings.chosen("num_clusters", "iterations", "restarts", "seed"))
+            dict(
+                rows=self._embedding_key,
+                **settings.chosen("num_clusters", "iterations", "restarts", "seed", "clustering", "neighbors"),
+            )
         )
         clustering = self._stage("clustering", clustering_key, self._cluster)
         centroids = torch.from_numpy(np.load(self.folder / "centroids.npy", allow_pickle=False))
         self.model.decode_head.set_centroids(centroids, 0.0)
+        label_settings = getattr(self.model, "label_settings", {})
         threshold_key = settings_fingerprint(
             dict(
                 clustering=clustering_key,
+                model=label_settings,
                 validation=settings.threshold == "val"
                 and [dataset_fingerprint(self.validation), pipeline_text(self.validation)],
                 **settings.chosen("threshold", "threshold_step", "otsu_images"),
@@ -172,10 +178,13 @@ class PseudoLabelRun:
         threshold = self._stage("threshold", threshold_key, self._find_threshold)
         self.model.decode_head.set_centroids(centroids, threshold["value"])
         logger.info(f"foreground threshold: {threshold['value']:.4f} ({settings.threshold})")
-        labels_key = settings_fingerprint(dict(clustering=clustering_key, threshold=threshold["value"]))
+        labels_key = settings_fingerprint(
+            dict(clustering=clustering_key, threshold=threshold["value"], model=label_settings)
+        )
         labels = self._label(labels_key, threshold["value"])
         manifest = dict(
             settings=asdict(settings),
+            model=label_settings,
             weights_sha256=self.weights,
             data_sha256=self.data,
             images=len(self.dataset),
@@ -203,18 +212,7 @@ class PseudoLabelRun:
     def _cluster(self) -> dict[str, Any]:
         settings = self.settings
         rows = self.embeddings()
-        restart_key = settings_fingerprint(
-            dict(rows=self._embedding_key, **settings.chosen("num_clusters", "iterations", "seed"))
-        )
-        found = kmeans(
-            rows,
-            settings.num_clusters,
-            settings.iterations,
-            settings.restarts,
-            settings.seed,
-            self.work_folder / "restarts",
-            restart_key,
-        )
+        found = self._spectral(rows) if settings.clustering == "spectral" else self._kmeans(rows)
         if dist.is_main_process():
             with replace_file(self.folder / "centroids.npy") as file:
                 np.save(file, found.centroids, allow_pickle=False)
@@ -222,6 +220,32 @@ class PseudoLabelRun:
         result = dict(mean_squared_distance=found.objective, images_of_cluster=sizes.tolist())
         result.update(self._agreement(found.assignments))
         return result
+
+    def _kmeans(self, rows: np.ndarray) -> KMeansResult:
+        settings = self.settings
+        key = settings_fingerprint(
+            dict(rows=self._embedding_key, **settings.chosen("num_clusters", "iterations", "seed"))
+        )
+        return kmeans(
+            rows,
+            settings.num_clusters,
+            settings.iterations,
+            settings.restarts,
+            settings.seed,
+            self.work_folder / "restarts",
+            key,
+        )
+
+    def _spectral(self, rows: np.ndarray) -> KMeansResult:
+        settings = self.settings
+        return spectral_clusters(
+            rows,
+            settings.num_clusters,
+            settings.neighbors,
+            iterations=settings.iterations,
+            restarts=settings.restarts,
+            seed=settings.seed,
+        )
 
     def _agreement(self, assignments: np.ndarray) -> dict[str, float]:
         """How well clusters and folder labels agree, where there are folder labels: reported, used for nothing."""

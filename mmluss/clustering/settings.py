@@ -16,6 +16,8 @@ class PseudoLabelSettings:
         threshold_step: Distance of the thresholds 0..0.80 that "val" tries. The mean attention of a shortly trained
             model varies by a few hundredths only and wants finer ones than the published 0.01.
         crop_size: Side in pixels of the center crop that gives an image's embedding, None for the whole image.
+        clustering: "kmeans", the published method, or "spectral", on the graph of nearest neighbors.
+        neighbors: Nearest neighbors of an image in that graph.
         iterations: Lloyd rounds of k-means.
         restarts: Random starts of k-means.
         seed: Seed of k-means.
@@ -34,6 +36,8 @@ class PseudoLabelSettings:
     threshold: float | Literal["val", "otsu"] = "val"
     threshold_step: float = 0.01
     crop_size: int | None = 224
+    clustering: Literal["kmeans", "spectral"] = "kmeans"
+    neighbors: int = 20
     iterations: int = 20
     restarts: int = 30
     seed: int = 0
@@ -48,6 +52,8 @@ class PseudoLabelSettings:
         number = isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1
         if not number and self.threshold not in ("val", "otsu"):
             raise ValueError(f"threshold is a number in 0..1, 'val' or 'otsu', not {self.threshold!r}")
+        if self.clustering not in ("kmeans", "spectral"):
+            raise ValueError(f"clustering is 'kmeans' or 'spectral', not {self.clustering!r}")
         if not 0 < self.threshold_step <= 0.8:
             raise ValueError(f"threshold_step is above 0 and at most 0.80, not {self.threshold_step!r}")
 

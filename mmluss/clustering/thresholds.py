@@ -69,7 +69,7 @@ def score_histogram(
     """
     share = my_spread_share(batches)
     found = {}
-    for index, _, _, score in predict_pixel_scores(model, dataset, share, settings, "score histogram"):
+    for index, _, _, _, score in predict_pixel_scores(model, dataset, share, settings, "score histogram"):
         found[index] = torch.histc(score, bins, 0, 1).double() / score.numel()
     total = sum(found.values(), torch.zeros(bins, dtype=torch.float64))
     return sum(dist.all_gather_object(total.numpy())), np.linspace(0, 1, bins + 1)
@@ -84,6 +84,8 @@ def sweep_thresholds(
 ) -> dict[str, Any]:
     """Validation mIoU at each threshold 0, step, 2 * step .. 0.80, each with its own matching; shared among processes.
 
+    Relative scores are tried up to 0.95.
+
     Args:
         model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
         dataset: Gives whole images of a common short side, with masks in their original size; its meta information has
@@ -97,12 +99,15 @@ def sweep_thresholds(
     Raises:
         ValueError: An image has no mask; the message names it.
     """
-    thresholds = np.round(np.linspace(0, 0.8, round(0.8 / settings.threshold_step) + 1), 6)
+    # Scores that are stretched to 0..1 within each image want higher thresholds.
+    relative = getattr(model, "label_settings", {}).get("foreground") == "relative"
+    largest = 0.95 if relative else 0.8
+    thresholds = np.round(np.linspace(0, largest, round(largest / settings.threshold_step) + 1), 6)
     num_categories = len(dataset.metainfo["classes"]) - 1
     sweep = ThresholdSweep(num_categories, thresholds, num_clusters=settings.num_clusters)
     share = my_spread_share(batches)
     scored = predict_pixel_scores(model, dataset, share, settings, "threshold sweep")
-    for _, sample, category, score in scored:
+    for _, _, sample, category, score in scored:
         if "gt_sem_seg" not in sample:
             raise ValueError(
                 f"{sample.metainfo.get('img_path')} has no mask: threshold 'val' needs validation images with masks "

@@ -3,7 +3,9 @@
 
 import cv2
 import numpy as np
+import torch
 from mmseg.registry import TASK_UTILS
+from torch import Tensor, nn
 
 SMALL_PART = 0.1
 """Parts of the foreground of less than this share of the greatest one hold no sure foreground."""
@@ -110,3 +112,19 @@ class GrabCut:
         areas = grabcut_areas(score, threshold, self.sure_foreground, self.sure_background)
         found = grabcut(photo, areas, self.iterations).astype(np.float32)
         return cv2.resize(found, (int(size[1]), int(size[0])), interpolation=cv2.INTER_LINEAR) >= 0.5
+
+
+def denormalized_photo(image: Tensor, preprocessor: nn.Module) -> np.ndarray:
+    """The photo that a network's input was made from, in the network's order of channels.
+
+    Args:
+        image: (3, H, W) normalized.
+        preprocessor: Its ``mean`` and ``std`` normalized the image, if it has any.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    mean, std = getattr(preprocessor, "mean", None), getattr(preprocessor, "std", None)
+    if mean is not None and std is not None:
+        image = image * std.view(3, 1, 1) + mean.view(3, 1, 1)
+    return image.detach().round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()

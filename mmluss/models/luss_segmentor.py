@@ -3,13 +3,16 @@
 
 from collections.abc import Sequence
 
+import torch
+import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
-from mmseg.registry import MODELS
+from mmseg.registry import MODELS, TASK_UTILS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmluss.models.feature_channels import feature_channels
+from mmluss.models.grabcut import denormalized_photo
 from mmluss.models.resized_argmax import label_map
 
 
@@ -19,7 +22,10 @@ class LUSSSegmentor(EncoderDecoder):
 
     Differences: the decode head's ``in_channels`` may be left out (the backbone is asked); logits go to the original
     size in one step; ``seg_logits`` are not kept, since 920 classes at full size do not fit in memory. ``test_cfg``
-    takes ``max_resolution`` (default 1000) and ``limited_side`` (default ``height``), see ``label_map``.
+    takes ``max_resolution`` (default 1000) and ``limited_side`` (default ``height``), see ``label_map``; ``refine``,
+    config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default None); and
+    ``one_category`` (default False): all foreground of an image gets the category that is most probable in it, for
+    sets with one thing a photo.
     """
 
     def _init_decode_head(self, decode_head: dict) -> None:
@@ -40,12 +46,39 @@ class LUSSSegmentor(EncoderDecoder):
         if data_samples is None:
             data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
         test_cfg = self.test_cfg or {}
-        for sample, logits in zip(data_samples, self._forward(inputs), strict=True):
-            labels = label_map(
-                logits,
-                sample.metainfo["ori_shape"][:2],
-                test_cfg.get("max_resolution", 1000),
-                test_cfg.get("limited_side", "height"),
-            )
+        refine = None if test_cfg.get("refine") is None else TASK_UTILS.build(test_cfg["refine"])
+        for image, sample, logits in zip(inputs, data_samples, self._forward(inputs), strict=True):
+            size = sample.metainfo["ori_shape"][:2]
+            limits = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
+            if refine is None and not test_cfg.get("one_category"):
+                labels = label_map(logits, size, *limits)
+            else:
+                categories, background = foreground_categories(logits, bool(test_cfg.get("one_category")))
+                labels = label_map(categories, size, *limits) + 1
+                foreground = 1 - background
+                if refine is None:
+                    kept = F.interpolate(foreground[None, None], size=labels.shape, mode="bilinear")[0, 0] >= 0.5
+                else:
+                    photo = denormalized_photo(image, self.data_preprocessor)
+                    found = refine(photo, foreground.detach().cpu().numpy(), 0.5, labels.shape)
+                    kept = torch.from_numpy(found).to(labels.device)
+                labels = torch.where(kept, labels, 0)
             sample.set_data(dict(pred_sem_seg=PixelData(data=labels[None])))
         return list(data_samples)
+
+
+def foreground_categories(logits: Tensor, one_category: bool) -> tuple[Tensor, Tensor]:
+    """Logits of the categories alone, and the probability of the background.
+
+    Args:
+        logits: ``(N + 1, h, w)``, the background's first.
+        one_category: Whether the most probable category of the image takes all positions.
+
+    Returns:
+        ``(N, h, w)`` float32 whose argmax is the category less one, and ``(h, w)`` float32 in 0..1.
+    """
+    probability = logits.float().softmax(dim=0)
+    categories = logits[1:].float()
+    if one_category:
+        categories = probability[1:].mean(dim=(1, 2), keepdim=True).expand_as(categories)
+    return categories, probability[0]

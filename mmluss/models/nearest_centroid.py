@@ -9,7 +9,12 @@ MAX_SIMILARITIES = 2**24
 """Cosine similarities held at once: 64 MiB in float32."""
 
 
-def nearest_centroids(features: Tensor, centroids: Tensor, max_similarities: int = MAX_SIMILARITIES) -> Tensor:
+def nearest_centroids(
+    features: Tensor,
+    centroids: Tensor,
+    max_similarities: int = MAX_SIMILARITIES,
+    image_evidence: Tensor | None = None,
+) -> Tensor:
     """Cluster of each position: one plus the centroid of the largest cosine, the first one in a tie.
 
     Memory beside the input and the output: at most ``max_similarities`` similarities and the features they come from,
@@ -19,6 +24,8 @@ def nearest_centroids(features: Tensor, centroids: Tensor, max_similarities: int
         features: (B, C, h, w), any floating dtype; the length of a feature vector plays no part.
         centroids: (K, C), any floating dtype; normalized here.
         max_similarities: Similarities (B x K x positions) computed at once.
+        image_evidence: (B, K) float32 added to the cosines of all positions of an image, so that they share what the
+            whole image looks like; None for none.
 
     Returns:
         (B, h, w) int64 in 1..K.
@@ -34,10 +41,13 @@ def nearest_centroids(features: Tensor, centroids: Tensor, max_similarities: int
     directions = F.normalize(centroids.float(), dim=1)
     positions = max(1, max_similarities // max(1, len(features) * len(centroids)))
     with torch.autocast(features.device.type, enabled=False):
-        nearest = [
-            torch.matmul(directions, block.float()).argmax(dim=1)
-            for block in features.flatten(2).split(positions, dim=2)
-        ]
+        nearest = []
+        for block in features.flatten(2).split(positions, dim=2):
+            if image_evidence is None:
+                similarity = torch.matmul(directions, block.float())
+            else:
+                similarity = torch.matmul(directions, F.normalize(block.float(), dim=1)) + image_evidence[..., None]
+            nearest.append(similarity.argmax(dim=1))
     return torch.cat(nearest, dim=1).view(features.shape[0], *features.shape[2:]) + 1
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Pixel attention: which pixels of an image matter (PASS, section 3.5)."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmluss.models.dynamic_buffers import adopt_stored_shapes
+from mmluss.models.foreground_score import stretch_scores
 from mmluss.models.nearest_centroid import nearest_centroids
 
 
@@ -20,6 +21,9 @@ class PixelAttentionHead(BaseModule):
     Args:
         in_channels: Channels C of the feature map.
         upsampling: Factor by which the feature map is enlarged first.
+        foreground: Foreground scores are the mean attention as it is ("absolute", the published method), or stretched
+            to 0..1 within each image ("relative").
+        image_evidence: Weight of the image embedding's cosine that is added to each pixel's; 0 is the published method.
         init_cfg: mmengine's initialization config.
 
     Attributes:
@@ -27,8 +31,19 @@ class PixelAttentionHead(BaseModule):
         threshold: Foreground threshold on the mean attention, scalar in [0, 1], NaN before clustering.
     """
 
-    def __init__(self, in_channels: int, upsampling: int = 4, init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        upsampling: int = 4,
+        foreground: Literal["absolute", "relative"] = "absolute",
+        image_evidence: float = 0.0,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
+        if foreground not in ("absolute", "relative"):
+            raise ValueError(f"foreground is 'absolute' or 'relative', not {foreground!r}")
+        self.foreground = foreground
+        self.image_evidence = image_evidence
         self.upsampling = upsampling
         self.layers = nn.Sequential(
             nn.Conv2d(in_channels, in_channels, 1),
@@ -123,4 +138,11 @@ class PixelAttentionHead(BaseModule):
                 "PseudoLabelHook wrote (pixel_labels.pth), not the one of training."
             )
         features, attention = self(feature_map)
-        return nearest_centroids(features, self.centroids), attention.float().mean(dim=1)
+        evidence = None
+        if self.image_evidence:
+            embedding = F.normalize((features.float() * attention.float()).mean(dim=(2, 3)), dim=1)
+            evidence = self.image_evidence * embedding @ F.normalize(self.centroids.float(), dim=1).T
+        score = attention.float().mean(dim=1)
+        if self.foreground == "relative":
+            score = stretch_scores(score)
+        return nearest_centroids(features, self.centroids, image_evidence=evidence), score

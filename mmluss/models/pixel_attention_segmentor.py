@@ -3,17 +3,19 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.models.segmentors.base import BaseSegmentor
-from mmseg.registry import MODELS
+from mmseg.registry import MODELS, TASK_UTILS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmluss.models.embedding_queue import EmbeddingQueue
 from mmluss.models.feature_channels import feature_channels
+from mmluss.models.grabcut import GrabCut, denormalized_photo
 from mmluss.models.nearest_centroid import resize_pixel_labels
 from mmluss.models.projectors import ImageProjector
 from mmluss.models.prototypes import Prototypes
@@ -44,7 +46,8 @@ class PixelAttentionSegmentor(BaseSegmentor):
         sinkhorn_iterations: Rounds of balancing.
         data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
-        test_cfg: Likewise.
+        test_cfg: ``refine``: config of what refines the foreground against the photo, such as ``dict(type="GrabCut")``;
+            by default nothing.
         init_cfg: mmengine's initialization config.
     """
 
@@ -86,6 +89,9 @@ class PixelAttentionSegmentor(BaseSegmentor):
         )
         self.decode_head = MODELS.build(dict(type="PixelAttentionHead", in_channels=channels) | (decode_head or {}))
         self.train_projector = train_projector
+        refine = (test_cfg or {}).get("refine")
+        self.refine: GrabCut | None = None if refine is None else TASK_UTILS.build(refine)
+        self._refine_cfg = refine
         self.backbone.requires_grad_(False)
         self.projector.requires_grad_(train_projector)
 
@@ -130,6 +136,12 @@ class PixelAttentionSegmentor(BaseSegmentor):
         """Clusters in 1..K (int64) and foreground scores (float32), each ``(B, h, w)``, of normalized images."""
         return self.decode_head.pixel_scores(self.extract_feat(inputs))
 
+    @property
+    def label_settings(self) -> dict[str, Any]:
+        """What decides about labels beside weights, centroids and threshold."""
+        head = self.decode_head
+        return dict(foreground=head.foreground, image_evidence=head.image_evidence, refine=self._refine_cfg)
+
     def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
         """Pixel labels at each image's original size.
 
@@ -144,10 +156,18 @@ class PixelAttentionSegmentor(BaseSegmentor):
         if data_samples is None:
             data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
         categories, scores = self.pixel_scores(inputs)
-        for sample, category, score in zip(data_samples, categories, scores, strict=True):
+        for image, sample, category, score in zip(inputs, data_samples, categories, scores, strict=True):
             size = sample.metainfo["ori_shape"][:2]
             full_category, full_score = resize_pixel_labels(category, score, size, threshold=-math.inf)
-            label = torch.where(full_score < self.decode_head.threshold, 0, full_category)
+            foreground = full_score >= self.decode_head.threshold
+            if self.refine is not None:
+                photo = denormalized_photo(image, self.data_preprocessor)
+                threshold = float(self.decode_head.threshold)
+                found = self.refine(
+                    photo, score.detach().cpu().numpy(), threshold, (full_score.shape[0], full_score.shape[1])
+                )
+                foreground = torch.from_numpy(found).to(foreground.device)
+            label = torch.where(foreground, full_category, 0)
             sample.set_data(
                 dict(
                     pred_sem_seg=PixelData(data=label[None]),

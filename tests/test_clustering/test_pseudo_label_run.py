@@ -16,6 +16,10 @@ import torch.multiprocessing as mp
 from mmluss.clustering import pseudo_label_run
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
+from mmluss.clustering.spectral import spectral_clusters
+from mmluss.datasets.label_codec import read_label_map
+from mmluss.models import GrabCut
+from mmluss.models.nearest_centroid import resize_pixel_labels
 from tests.test_clustering.small_world import CATEGORIES, TEST_PIPELINE, SmallSegmentor, photos, small_settings
 
 
@@ -239,3 +243,43 @@ def test_files_of_others_are_not_touched(photo_root, tmp_path):
     (tmp_path / "pixel_labels" / "mask.png").write_bytes(b"")
     with pytest.raises(FileExistsError, match="empty that folder"):
         labeling(photo_root, tmp_path)
+
+
+def test_spectral_clusters_are_those_of_the_graph(photo_root, tmp_path):
+    run = labeling(photo_root, tmp_path, clustering="spectral", neighbors=4)
+    manifest = run.run()
+    assert manifest["settings"]["clustering"] == "spectral" and manifest["clustering"]["accuracy"] == 1
+    rows = np.load(tmp_path / "clustering" / "embeddings.npy")
+    expected = spectral_clusters(rows, 3, 4, restarts=3)
+    np.testing.assert_array_equal(np.load(tmp_path / "centroids.npy"), expected.centroids)
+    kmeans_manifest = labeling(photo_root, tmp_path).run()
+    assert kmeans_manifest["clustering"]["mean_squared_distance"] != manifest["clustering"]["mean_squared_distance"]
+
+
+def test_labels_are_refined_as_predictions_are(photo_root, tmp_path):
+    class Refined(SmallSegmentor):
+        @property
+        def label_settings(self):
+            return dict(foreground="relative", refine="GrabCut")
+
+        @property
+        def refine(self):
+            return GrabCut(short_side=24, iterations=1)
+
+    model = Refined()
+    manifest = labeling(photo_root, tmp_path, model, validation=True, threshold="val").run()
+    assert manifest["model"] == model.label_settings
+    assert max(manifest["threshold"]["thresholds"]) == 0.95
+    dataset, threshold = photos(photo_root), manifest["threshold"]["value"]
+    plain = 0
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        inputs = (sample["inputs"].flip(0).float()[None] - 100) / 50
+        category, score = (output[0].detach() for output in model.pixel_scores(inputs))
+        size = sample["data_samples"].ori_shape
+        kept = model.refine(sample["inputs"].permute(1, 2, 0).numpy(), score.numpy(), threshold, size)
+        expected = np.where(kept, resize_pixel_labels(category, score, size, None)[0].numpy(), 0)
+        written = read_label_map(tmp_path / "pixel_labels" / f"{dataset.get_data_info(index)['relative_path']}.png")
+        assert (written == expected).mean() > 0.99
+        plain += (written == resize_pixel_labels(category, score, size, threshold)[0].numpy()).mean()
+    assert plain / len(dataset) < 0.99

@@ -113,7 +113,8 @@ def _shrink(entry: dict, root: Path) -> None:
     elif kind == "mmpretrain.ResizeEdge":
         entry["scale"] = SIDE
     elif kind == "PseudoLabelHook":
-        entry.update(num_clusters=len(CATEGORIES), crop_size=SIDE, restarts=1)
+        # A handful of images has no graph to speak of.
+        entry.update(num_clusters=len(CATEGORIES), crop_size=SIDE, restarts=1, clustering="kmeans")
         if entry.get("saliency_root"):
             entry["saliency_root"] = str(root / "saliency")
     elif kind == "SupportHook":

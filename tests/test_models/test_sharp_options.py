@@ -1,0 +1,143 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Options beyond the published method: relative scores, evidence of the whole image, refinement against the photo."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmseg.structures import SegDataSample
+
+from mmluss.models import GrabCut, LUSSSegmentor, PixelAttentionHead, PixelAttentionSegmentor
+from mmluss.models.grabcut import denormalized_photo
+from mmluss.models.luss_segmentor import foreground_categories
+from mmluss.models.nearest_centroid import nearest_centroids
+
+REFINE = dict(type="GrabCut", short_side=24, iterations=1)
+
+
+def samples(count: int, size: tuple[int, int]) -> list[SegDataSample]:
+    return [SegDataSample(metainfo=dict(ori_shape=size)) for _ in range(count)]
+
+
+def test_image_evidence_is_added_to_each_cosine():
+    torch.manual_seed(0)
+    features, centroids, evidence = torch.randn(2, 5, 4, 6), torch.randn(7, 5), torch.randn(2, 7)
+    found = nearest_centroids(features, centroids, image_evidence=evidence)
+    cosine = torch.einsum("kc,bchw->bkhw", F.normalize(centroids, dim=1), F.normalize(features, dim=1))
+    assert torch.equal(found, (cosine + evidence[..., None, None]).argmax(dim=1) + 1)
+    blocks = nearest_centroids(features, centroids, max_similarities=14, image_evidence=evidence)
+    assert torch.equal(found, blocks)
+    assert not torch.equal(found, nearest_centroids(features, centroids))
+
+
+@pytest.fixture
+def heads() -> dict[str, PixelAttentionHead]:
+    torch.manual_seed(0)
+    options = dict(plain={}, relative=dict(foreground="relative"), evident=dict(image_evidence=3.0))
+    heads = {name: PixelAttentionHead(6, upsampling=2, **option).eval() for name, option in options.items()}
+    for head in heads.values():
+        head.load_state_dict(heads["plain"].state_dict())
+        head.set_centroids(torch.randn(4, 6, generator=torch.Generator().manual_seed(1)), 0.5)
+    return heads
+
+
+def test_relative_scores_use_the_whole_range_in_each_image(heads):
+    maps = torch.randn(3, 6, 5, 5)
+    clusters, scores = heads["plain"].pixel_scores(maps)
+    same, relative = heads["relative"].pixel_scores(maps)
+    assert torch.equal(clusters, same)
+    low, high = scores.amin(dim=(1, 2), keepdim=True), scores.amax(dim=(1, 2), keepdim=True)
+    torch.testing.assert_close(relative, (scores - low) / (high - low), atol=1e-3, rtol=0)
+
+
+def test_much_evidence_makes_an_image_of_one_cluster(heads):
+    maps = torch.randn(3, 6, 5, 5)
+    plain, evident = heads["plain"].pixel_scores(maps)[0], heads["evident"].pixel_scores(maps)[0]
+    assert all(len(image.unique()) <= len(other.unique()) for image, other in zip(evident, plain, strict=True))
+    assert not torch.equal(plain, evident)
+
+
+def test_unknown_foreground_is_refused():
+    with pytest.raises(ValueError, match="'absolute' or 'relative', not 'stretched'"):
+        PixelAttentionHead(6, foreground="stretched")
+
+
+def test_pixel_labels_are_refined_against_the_photo(tiny_resnet):
+    torch.manual_seed(0)
+    preprocessor = dict(type="LUSSDataPreProcessor", mean=[120.0] * 3, std=[60.0] * 3)
+    settings = dict(
+        backbone=tiny_resnet, hidden_channels=8, embedding_dim=4, num_prototypes=6, data_preprocessor=preprocessor
+    )
+    plain = PixelAttentionSegmentor(**settings).eval()
+    refined = PixelAttentionSegmentor(**settings, test_cfg=dict(refine=REFINE)).eval()
+    channels = plain.decode_head.centroids.shape[1]
+    refined.load_state_dict(plain.state_dict())
+    inputs = torch.randn(2, 3, 64, 96)
+    for model in (plain, refined):
+        _, scores = model.decode_head(model.extract_feat(inputs))
+        model.decode_head.set_centroids(torch.eye(channels)[:5], float(scores.float().mean(dim=1).median()))
+    before, after = (model.predict(inputs, samples(2, (70, 100))) for model in (plain, refined))
+    refine = GrabCut(short_side=24, iterations=1)
+    threshold = float(refined.decode_head.threshold)
+    for image, old, new in zip(inputs, before, after, strict=True):
+        photo = denormalized_photo(image, refined.data_preprocessor)
+        score = refined.pixel_scores(image[None])[1][0].detach().numpy()
+        kept = refine(photo, score, threshold, (70, 100))
+        category = new.pred_category.data[0].numpy()
+        np.testing.assert_array_equal(new.pred_sem_seg.data[0].numpy(), np.where(kept, category, 0))
+        assert torch.equal(old.pred_category.data, new.pred_category.data)
+    assert any(not torch.equal(a.pred_sem_seg.data, b.pred_sem_seg.data) for a, b in zip(before, after, strict=True))
+    assert refined.label_settings == dict(foreground="absolute", image_evidence=0.0, refine=REFINE)
+
+
+def test_photo_comes_back_from_the_network_input(tiny_resnet):
+    model = LUSSSegmentor(
+        backbone=tiny_resnet,
+        decode_head=dict(type="LinearHead", num_classes=4),
+        data_preprocessor=dict(
+            type="LUSSDataPreProcessor", mean=[10.0, 20.0, 30.0], std=[50.0, 60.0, 70.0], bgr_to_rgb=False
+        ),
+    )
+    photo = torch.randint(0, 256, (3, 8, 9), dtype=torch.uint8)
+    inputs = model.data_preprocessor(dict(inputs=[photo], data_samples=samples(1, (8, 9))), False)["inputs"]
+    np.testing.assert_array_equal(denormalized_photo(inputs[0], model.data_preprocessor), photo.permute(1, 2, 0))
+
+
+def test_foreground_and_category():
+    logits = torch.tensor([[[0.0, 5.0]], [[2.0, 0.0]], [[0.0, 4.0]]])
+    categories, background = foreground_categories(logits, one_category=False)
+    assert (categories.argmax(dim=0) + 1).tolist() == [[1, 2]]
+    torch.testing.assert_close(background, logits.softmax(dim=0)[0])
+    categories, _ = foreground_categories(logits, one_category=True)
+    assert (categories.argmax(dim=0) + 1).tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("refine", [None, REFINE])
+@pytest.mark.parametrize("one_category", [False, True])
+def test_fine_tuned_predictions(tiny_resnet, refine, one_category):
+    torch.manual_seed(0)
+    model = LUSSSegmentor(
+        backbone=tiny_resnet,
+        decode_head=dict(type="LinearHead", num_classes=4),
+        test_cfg=dict(refine=refine, one_category=one_category),
+        data_preprocessor=dict(type="LUSSDataPreProcessor", mean=[120.0] * 3, std=[60.0] * 3),
+    ).eval()
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight, std=3)
+    inputs = torch.randn(2, 3, 64, 96)
+    logits = model._forward(inputs)
+    for index, sample in enumerate(model.predict(inputs, samples(2, (64, 96)))):
+        labels = sample.pred_sem_seg.data[0].numpy()
+        categories, background = foreground_categories(logits[index].detach(), one_category)
+        size = dict(size=(64, 96), mode="bilinear", align_corners=False)
+        full = F.interpolate(categories[None], **size)[0].argmax(dim=0).numpy() + 1
+        foreground = 1 - background
+        if refine is None:
+            kept = F.interpolate(foreground[None, None], **size)[0, 0].numpy() >= 0.5
+        else:
+            photo = denormalized_photo(inputs[index], model.data_preprocessor)
+            kept = GrabCut(short_side=24, iterations=1)(photo, foreground.numpy(), 0.5, (64, 96))
+        expected = full if refine is not None or one_category else None
+        if expected is not None:
+            np.testing.assert_array_equal(labels, np.where(kept, expected, 0))
+        if one_category:
+            assert len(np.unique(labels[labels > 0])) <= 1
