@@ -142,7 +142,7 @@ def test_the_lines_that_segment_a_photo_run(document, tmp_path, monkeypatch, cap
     from mmengine.config import Config
     from mmseg.apis import init_model
 
-    [code] = [code for code in fenced((ROOT / document).read_text(), "python") if "photo.jpg" in code]
+    [code] = [code for code in fenced((ROOT / document).read_text(), "python") if "init_model" in code]
     monkeypatch.chdir(tmp_path)
     folder = Path(re.search(r'"(work_dirs/[^"]+)"', code)[1])
     folder.mkdir(parents=True)

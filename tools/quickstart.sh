@@ -11,4 +11,4 @@ source tools/activate.sh
 data=data/mini_imagenets weights=checkpoints/efficientnet-lite0_imagenet.pth
 python tools/dataset_converters/mini_imagenets.py "$data"
 [ -f "$weights" ] || python tools/model_converters/efficientnet_lite0_to_mmluss.py "$weights"
-exec python tools/run_pipeline.py configs/pipelines/pass_efficientnet-lite0_mini-imagenets.py "$@"
+exec python tools/run_pipeline.py configs/pipelines/pass-sharp_efficientnet-lite0_mini-imagenets.py "$@"

@@ -13,6 +13,8 @@ from mmluss.apis import PASSPipeline
 
 from .conftest import CONFIGS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pipeline_config(tiny_configs, tiny_data, tmp_path_factory):

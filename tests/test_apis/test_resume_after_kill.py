@@ -21,6 +21,8 @@ import os, signal
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
+pytestmark = pytest.mark.slow
+
 @HOOKS.register_module()
 class KillHook(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):

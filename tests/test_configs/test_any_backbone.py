@@ -11,6 +11,8 @@ from mmluss.models import PASSPretrainer
 
 from .small_runs import CONFIGS, NARROW, SIDE, run, small_config
 
+pytestmark = pytest.mark.slow
+
 BACKBONES = ("dino-vit-s16", "dinov2-vit-s14", "mae-vit-b16", "mocov3-vit-s16", "swin-t")
 NAME = "pass/pass-{step}_{backbone}_8xb32-20e_imagenets50.py"
 CONTAINERS = {

@@ -5,6 +5,8 @@ import pytest
 
 from .small_runs import leaf_configs, run, small_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", leaf_configs())
 def test_trains_and_tests(name, data_root, tmp_path):
