@@ -3,6 +3,7 @@
 
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from mmengine.config import Config
@@ -17,6 +18,8 @@ from mmluss.apis.tool_processes import call_mmseg_tool
 from mmluss.datasets.imagenets import dataset_categories
 from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
+
+Figures = Callable[[Path], dict[str, float | str]]
 
 _SCORES = "scores.json"
 _LABEL_CHECKPOINT = "pixel_labels.pth"
@@ -81,11 +84,14 @@ class PASSPipeline:
         write_json(self.steps.work_dir / "report.json", report)
         return report
 
-    def _scored_steps(self, pretrained: StepResult, labels: StepResult) -> dict[str, float]:
+    def _scored_steps(self, pretrained: StepResult, labels: StepResult) -> dict[str, float | str]:
         label_scores = self._test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT)
         finetuned = self._finetune("3_finetune", pretrained, labels)
         final = self._test("4_test", finetuned)
-        miou = {"pixel labels (step 2)": label_scores.figures["mIoU"], "fine-tuned (step 4)": final.figures["mIoU"]}
+        miou: dict[str, float | str] = {
+            "pixel labels (step 2)": label_scores.figures["mIoU"],
+            "fine-tuned (step 4)": final.figures["mIoU"],
+        }
         for control in self.cfg.get("controls", ()):
             title, result = getattr(self, f"_control_{control}")()
             miou[f"control: {title}"] = result.figures["mIoU"]
@@ -187,7 +193,9 @@ class PASSPipeline:
             if cfg.get(evaluator) is not None:
                 cfg[evaluator].num_clusters = self.num_clusters
 
-    def _train(self, name: str, cfg: Config, inputs: list, figures, outputs: list[str] | None = None) -> StepResult:
+    def _train(
+        self, name: str, cfg: Config, inputs: list, figures: Figures, outputs: list[str] | None = None
+    ) -> StepResult:
         def work(folder: Path) -> None:
             cfg.dump(folder / "config.py")
             call_mmseg_tool("train", [folder / "config.py", "--work-dir", folder, "--resume"])
@@ -244,7 +252,7 @@ def _set_data_root(node: object, data_root: str) -> int:
 
 
 def _flat(options: dict, prefix: str = "") -> dict:
-    flat = {}
+    flat: dict = {}
     for key, value in options.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
@@ -258,7 +266,7 @@ def _last_checkpoint(folder: Path) -> Path:
     return folder / Path((folder / "last_checkpoint").read_text().strip()).name
 
 
-def _scores(folder: Path) -> dict[str, float]:
+def _scores(folder: Path) -> dict[str, float | str]:
     scores = json.loads((folder / _SCORES).read_text())["scores"]
     return {name: scores[name] for name in ("mIoU", "Acc", "FMeasure")}
 
@@ -269,7 +277,7 @@ def _label_figures(folder: Path) -> dict[str, float | str]:
     return dict(figures, threshold=manifest["threshold"]["value"])
 
 
-def _last_losses(folder: Path, *names: str) -> dict[str, float]:
+def _last_losses(folder: Path, *names: str) -> dict[str, float | str]:
     lines = [line for log in sorted(folder.glob("*/vis_data/scalars.json")) for line in log.read_text().splitlines()]
     records = [record for record in map(json.loads, lines) if names[0] in record]
     return {name: records[-1][name] for name in names} if records else {}

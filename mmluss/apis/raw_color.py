@@ -32,7 +32,7 @@ def color_clusters(dataset: BaseDataset, num_clusters: int, side: int = 32, seed
     clustering = faiss.Kmeans(3, num_clusters, niter=20, nredo=3, seed=seed, max_points_per_centroid=len(pixels))
     clustering.train(pixels)
     counts = np.bincount(clustering.index.search(pixels, 1)[1][:, 0], minlength=num_clusters)
-    return clustering.centroids[np.argsort(-counts, kind="stable")]
+    return np.asarray(clustering.centroids)[np.argsort(-counts, kind="stable")]
 
 
 def score_raw_color(train: BaseDataset, validation: BaseDataset) -> dict[str, float]:

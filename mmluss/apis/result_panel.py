@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmseg.apis import init_model
 from mmseg.registry import DATASETS
@@ -60,7 +60,7 @@ def draw_result_panel(labels: TestedModel, final: TestedModel, path: Path, num_i
         info = dataset.get_data_info(index)
         rows.append(
             PanelRow(
-                image=cv2.imread(info["img_path"])[..., ::-1],
+                image=np.asarray(cv2.imread(info["img_path"]))[..., ::-1],
                 truth=read_label_map(info["seg_map_path"]).astype(np.int64),
                 attention=label_sample.foreground_score.data[0].cpu().numpy(),
                 pixel_label=label_match[label_sample.pred_sem_seg.data[0].cpu().numpy()],
@@ -71,7 +71,7 @@ def draw_result_panel(labels: TestedModel, final: TestedModel, path: Path, num_i
     return draw_panel(rows, metainfo.get("names", metainfo["classes"]), metainfo["palette"], path)
 
 
-def _one_of_each_category(dataset, num_images: int, seed: int) -> list[int]:
+def _one_of_each_category(dataset: BaseDataset, num_images: int, seed: int) -> list[int]:
     order = np.random.default_rng(seed).permutation(len(dataset))
     categories = np.array([dataset.get_data_info(int(index))["category"] for index in order])
     turn = np.zeros(len(order), np.int64)
@@ -81,7 +81,7 @@ def _one_of_each_category(dataset, num_images: int, seed: int) -> list[int]:
 
 
 @torch.no_grad()
-def _predict(tested: TestedModel, dataset, chosen: list[int]) -> list[SegDataSample]:
+def _predict(tested: TestedModel, dataset: BaseDataset, chosen: list[int]) -> list[SegDataSample]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = init_model(str(tested.config), str(tested.checkpoint), device=device)
     return [model.test_step(pseudo_collate([dataset[index]]))[0] for index in chosen]

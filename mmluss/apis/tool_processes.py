@@ -37,9 +37,9 @@ def call_mmseg_tool(
     Raises:
         RuntimeError: If it ended with an error or was killed.
     """
-    arguments = [str(argument) for argument in arguments]
-    command = shlex.join(["python", f"tools/{tool}.py", *arguments])
-    call_in_process(command, run_mmseg_tool, (tool, arguments), log, watch)
+    texts = [str(argument) for argument in arguments]
+    command = shlex.join(["python", f"tools/{tool}.py", *texts])
+    call_in_process(command, run_mmseg_tool, (tool, texts), log, watch)
 
 
 def call_in_process(

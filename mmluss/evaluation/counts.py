@@ -170,8 +170,8 @@ class LabelCounts:
         self._add_pairs(self.cooccurrence, histogram.predicted[present], true)
         self._vote(histogram.predicted, area.sum(1), true)
         foreground = histogram.predicted > 0
-        self.f_measure += f_measure(
-            area[foreground][:, true > 0].sum(), area[foreground].sum(), area[:, true > 0].sum()
+        self.f_measure += float(
+            f_measure(area[foreground][:, true > 0].sum(), area[foreground].sum(), area[:, true > 0].sum())
         )
         self.images += 1
         self.images_with[true] += 1

@@ -133,7 +133,12 @@ class Evaluation:
         return ThresholdSweep(thresholds=self.thresholds, all_scores=True, **settings)
 
     def update(
-        self, counts: LabelCounts | ThresholdSweep, predicted: Map, true: Map, *score: Map, name: str = "image"
+        self,
+        counts: LabelCounts | ThresholdSweep,
+        predicted: Map,
+        true: Map,
+        score: Map | None = None,
+        name: str = "image",
     ) -> None:
         """Count one image.
 
@@ -141,7 +146,7 @@ class Evaluation:
             counts: What ``new_counts`` gave.
             predicted: (H, W) integers in 0..K; a tensor is counted on its device.
             true: (H, W) integers in 0..N, or 1000 = ignored; of the same kind as ``predicted``.
-            *score: (H, W) float foreground score, with thresholds only.
+            score: (H, W) float foreground score, with thresholds only.
             name: What to call the image in a message.
 
         Raises:
@@ -149,7 +154,12 @@ class Evaluation:
         """
         if self._relabeling is not None:
             predicted = _relabel(predicted, self._relabeling, name)
-        counts.update(predicted, true, *score, name=name)
+        if isinstance(counts, LabelCounts):
+            counts.update(predicted, true, name)
+        elif score is None:
+            raise ValueError(f"{name}: thresholds need the foreground score of each pixel")
+        else:
+            counts.update(predicted, true, score, name)
 
     def result(self, counts: LabelCounts | ThresholdSweep) -> EvaluationResult:
         """Match and score what was counted.
@@ -168,6 +178,19 @@ class Evaluation:
         scores, classes = compute_scores(counts, match)
         shown = match if self.given_match is None else self.given_match
         return EvaluationResult(scores | chosen, classes, shown, counts, sweep)
+
+
+def merge_counts(total: LabelCounts | ThresholdSweep, other: LabelCounts | ThresholdSweep) -> None:
+    """Add the counts of other images to a total.
+
+    Raises:
+        ValueError: If the two count differently.
+    """
+    # Each merges with its own class only; a union of both cannot say so.
+    one_kind: Any = total
+    if isinstance(total, ThresholdSweep) != isinstance(other, ThresholdSweep):
+        raise ValueError("counts at one threshold and at many cannot be added")
+    one_kind.merge(other)
 
 
 def check_matching(matching: str, with_thresholds: bool) -> None:

@@ -13,7 +13,7 @@ from rich.progress import track
 
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.evaluation.counts import LabelCounts
-from mmluss.evaluation.evaluation import Evaluation
+from mmluss.evaluation.evaluation import Evaluation, merge_counts
 from mmluss.evaluation.thresholds import ThresholdSweep
 
 IMAGES_A_TASK = 32
@@ -117,7 +117,7 @@ def count_folder(
 
     def add(results: Iterable[tuple[LabelCounts | ThresholdSweep, list[str]]]) -> None:
         for counts, found in track(results, "Scoring", total=len(tasks)):
-            total.merge(counts)
+            merge_counts(total, counts)
             problems.extend(found)
 
     if processes > 1:

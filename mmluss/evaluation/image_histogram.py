@@ -8,12 +8,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import or_
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
+
+Map = TypeVar("Map", np.ndarray, torch.Tensor)
 
 F_BETA_SQUARED = 0.3
 
@@ -96,8 +99,9 @@ def image_histogram(
     """
     check_label_maps(predicted, true, name)
     width = boundary_width(*predicted.shape)
-    if isinstance(predicted, torch.Tensor):
+    if isinstance(predicted, torch.Tensor) and isinstance(true, torch.Tensor):
         return _count_pixels(predicted, true, boundaries, width)
+    predicted, true = np.asarray(predicted), np.asarray(true)
     # Label maps are long runs of equal pixels: counting runs is many times faster than counting pixels.
     change = np.empty(predicted.size, bool)
     change[0] = True
@@ -130,7 +134,7 @@ def _count_pixels(predicted: torch.Tensor, true: torch.Tensor, boundaries: bool,
     return ImageHistogram(ids_predicted.cpu().numpy(), ids_true.cpu().numpy(), pixels.cpu().numpy().reshape(shape))
 
 
-def number_ids(labels: np.ndarray | torch.Tensor) -> tuple[np.ndarray | torch.Tensor, np.ndarray | torch.Tensor]:
+def number_ids(labels: Map) -> tuple[Map, Map]:
     """Number the ids that occur without gaps; does not sort unless ids are very large.
 
     Args:
@@ -150,13 +154,10 @@ def number_ids(labels: np.ndarray | torch.Tensor) -> tuple[np.ndarray | torch.Te
     if high - low >= _MOST_IDS:
         ids, indices = np.unique(labels.astype(np.int64), return_inverse=True)
         return ids, indices.reshape(labels.shape)
-    shifted = labels.astype(np.int64) - low
-    present = np.zeros(high - low + 1, bool)
-    present[shifted] = True
-    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[shifted]
-
-
-Map = TypeVar("Map", np.ndarray, torch.Tensor)
+    places = labels.astype(np.int64) - low
+    occurs = np.zeros(high - low + 1, bool)
+    occurs[places] = True
+    return np.flatnonzero(occurs) + low, (np.cumsum(occurs) - 1)[places]
 
 
 def boundary_width(height: int, width: int) -> int:
@@ -203,18 +204,18 @@ def boundary_bits(maps: tuple[Map, ...], width: int) -> Map:
     """
     height, length = maps[0].shape
     everywhere = (1 << len(maps)) - 1
+    bits: Any
     if isinstance(maps[0], torch.Tensor):
         bits = torch.full((height, length), everywhere, dtype=torch.uint8, device=maps[0].device)
     else:
         bits = np.full((height, length), everywhere, np.uint8)
     if min(height, length) <= 2 * width:
         return bits
-    mixed = 0
+    mixed: Any = 0
     for index, labels in enumerate(maps):
         beside = labels[:, 1:] != labels[:, :-1]
         flags = beside[1:] | beside[:-1] | (labels[1:, 1:] != labels[:-1, 1:])
-        flags = flags.to(torch.uint8) if isinstance(flags, torch.Tensor) else flags.view(np.uint8)
-        mixed = mixed | flags * (1 << index)
+        mixed |= (flags.to(torch.uint8) if isinstance(flags, torch.Tensor) else flags.view(np.uint8)) * (1 << index)
     bits[width : height - width, width : length - width] = window_reduce(mixed, 2 * width, or_)
     return bits
 
@@ -275,7 +276,7 @@ def size_bits(pixels: np.ndarray, ids: np.ndarray, total: int) -> np.ndarray:
     return np.where(ids == 0, np.bitwise_or.reduce(bits, initial=0), bits)
 
 
-def f_measure(shared: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+def f_measure(shared: ArrayLike, predicted: ArrayLike, true: ArrayLike) -> np.ndarray:
     """F-measure of foreground with beta^2 = 0.3, from numbers of pixels: 0 where one side has no foreground.
 
     Args:
@@ -286,5 +287,5 @@ def f_measure(shared: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np
     Returns:
         Float64 in 0..1, same shape.
     """
-    weighted = F_BETA_SQUARED * np.asarray(true) + predicted
+    weighted = F_BETA_SQUARED * np.asarray(true) + np.asarray(predicted)
     return (1 + F_BETA_SQUARED) * np.asarray(shared) / np.maximum(weighted, 1)

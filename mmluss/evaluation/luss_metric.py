@@ -14,7 +14,7 @@ from mmseg.registry import METRICS
 
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.evaluation.counts import LabelCounts
-from mmluss.evaluation.evaluation import Evaluation, check_matching
+from mmluss.evaluation.evaluation import Evaluation, check_matching, merge_counts
 from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
 
 
@@ -144,7 +144,7 @@ class LUSSMetric(BaseMetric):
             return {}
         counts, *others = results
         for other in others:
-            counts.merge(other)
+            merge_counts(counts, other)
         assert self._evaluation is not None
         result = self._evaluation.result(counts)
         names = self.dataset_meta.get("names") or self.dataset_meta["classes"]
@@ -170,14 +170,16 @@ class LUSSMetric(BaseMetric):
         self._held_back = None
         if self._counts is None or self._evaluation is None:
             self._counts = self._new_evaluation().new_counts()
+        assert self._evaluation is not None
         # What lies in host memory is counted faster as arrays; tensors on a GPU stay there.
-        self._evaluation.update(self._counts, *(maps if maps[0].is_cuda else [m.numpy() for m in maps]), name=name)
+        predicted, true, *score = maps if maps[0].is_cuda else [labels.numpy() for labels in maps]
+        self._evaluation.update(self._counts, predicted, true, score[0] if score else None, name)
 
     def _write_prediction(self, sample: dict, name: str) -> None:
         image = Path(name)
         relative = sample.get("relative_path") or f"{image.parent.name}/{image.stem}"
         labels = _map(sample, "pred_sem_seg", name).cpu().numpy()
-        write_label_map(Path(self.output_dir, f"{relative}.png"), labels)
+        write_label_map(Path(str(self.output_dir), f"{relative}.png"), labels)
 
     def _settings(self) -> dict:
         names = ("matching", "thresholds", "boundaries", "num_clusters", "count_ignored_area")

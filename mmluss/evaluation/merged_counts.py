@@ -57,8 +57,7 @@ class MergedCounts(LabelCounts):
         self, predicted: np.ndarray | torch.Tensor, true: np.ndarray | torch.Tensor, name: str = "image"
     ) -> None:
         """Count one image; as in ``LabelCounts``."""
-        if isinstance(predicted, torch.Tensor):
-            predicted, true = predicted.cpu().numpy(), true.cpu().numpy()
+        predicted, true = (x.cpu().numpy() if isinstance(x, torch.Tensor) else x for x in (predicted, true))
         super().update(predicted, true, name)
         if self.boundaries:
             self._add_neighbours(predicted, true)
@@ -74,8 +73,10 @@ class MergedCounts(LabelCounts):
         true = histogram.true[counted & (histogram.true > 0)]
         self.present.add((np.full(len(true), image), true), np.ones(len(true), np.int64))
 
-    def merge(self, other: "MergedCounts") -> None:
-        """Add the counts of other images; as in ``LabelCounts``."""
+    def merge(self, other: LabelCounts) -> None:
+        """Add the counts of other images; as in ``LabelCounts``, and of the same class."""
+        if not isinstance(other, MergedCounts):
+            raise ValueError("counts of another class cannot be added to MergedCounts")
         images = self.images
         super().merge(other)
         for mine, theirs in ((self.areas, other.areas), (self.present, other.present)):

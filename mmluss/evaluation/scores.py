@@ -87,7 +87,8 @@ def compute_scores(counts: LabelCounts, match: np.ndarray) -> tuple[dict[str, fl
     scores, classes = _iou_scores(match[predicted], true, groups, pixels, num_classes, "")
     classes["images"] = counts.images_with
     if counts.boundaries:
-        boundary_scores, boundary_classes = _iou_scores(*counts.boundary_entries(match), num_classes, "B")
+        on_predicted, on_true, groups, pixels = counts.boundary_entries(match)
+        boundary_scores, boundary_classes = _iou_scores(on_predicted, on_true, groups, pixels, num_classes, "B")
         scores |= boundary_scores
         classes["BIoU"] = boundary_classes["BIoU"]
     scores["FMeasure"] = 100 * float(counts.f_measure) / counts.images

@@ -72,10 +72,11 @@ def threshold_histogram(
     check_label_maps(category, true, name)
     if tuple(score.shape) != tuple(category.shape):
         raise ValueError(f"{name}: scores of shape {tuple(score.shape)} for a map of shape {tuple(category.shape)}")
-    if (score != score).any():
+    if bool((score != score).any()):  # type: ignore[union-attr]
         raise ValueError(f"{name}: a foreground score is not a number")
-    count = _count_tensors if isinstance(category, torch.Tensor) else _count_arrays
-    return count(category, true, score, thresholds, boundaries)
+    if isinstance(category, torch.Tensor) and isinstance(true, torch.Tensor) and isinstance(score, torch.Tensor):
+        return _count_tensors(category, true, score, thresholds, boundaries)
+    return _count_arrays(np.asarray(category), np.asarray(true), np.asarray(score), thresholds, boundaries)
 
 
 def passed_thresholds(score: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

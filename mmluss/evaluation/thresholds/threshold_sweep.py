@@ -149,8 +149,8 @@ class ThresholdSweep:
         if self.images == 0:
             raise ValueError("no image has been counted: there is nothing to score")
         match = self._matchings(matching)
-        _, *pixels = self.pixels.entries()
-        miou = 100 * curve_ious(*pixels, match, self.num_categories).mean(1)
+        _, predicted, true, passed, count = self.pixels.entries()
+        miou = 100 * curve_ious(predicted, true, passed, count, match, self.num_categories).mean(1)
         best = int(miou.argmax())
         return {
             "thresholds": self.thresholds.copy(),
@@ -200,10 +200,11 @@ class ThresholdSweep:
             return np.tile(find_matching(self._plain, matching), (len(self.thresholds), 1))
         if matching not in MATCHINGS:
             raise ValueError(f"matching {matching!r}; expected one of {', '.join(map(repr, MATCHINGS))}")
-        _, *pixels = self.pixels.entries()
-        shared = self.cooccurrence.entries() if matching == "image" else pixels
+        shared = self.cooccurrence.entries() if matching == "image" else self.pixels.entries()[1:]
+        predicted, true, passed, count = shared
         assign = assign_majority if matching == "majority" else assign_one_to_one
-        return curve_matchings(*shared, (self.num_clusters, self.num_categories, len(self.thresholds)), assign)
+        shape = self.num_clusters, self.num_categories, len(self.thresholds)
+        return curve_matchings(predicted, true, passed, count, shape, assign)
 
     def _vote(self, predicted: np.ndarray, area: np.ndarray, true: np.ndarray) -> None:
         most = area.max(0, initial=0)
@@ -219,6 +220,7 @@ class ThresholdSweep:
             self.ties[int(index), tuple(predicted[winners[:, index]].tolist()), tuple(true.tolist())] += 1
 
     def _add_boundaries(self, histogram: ThresholdHistogram, counted: np.ndarray, bits: np.ndarray) -> None:
+        assert histogram.own is not None and histogram.smallest is not None and histogram.largest is not None
         true = histogram.true[counted]
         np.add.at(self.true_boundary, (true, bits), histogram.own[:, counted, 1].sum((0, 2)))
         # What a pixel's neighbourhood leaves behind at a threshold enters, what it has left leaves the boundary there.
