@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_clustering.small_world import write_saliency, write_split
+from tests.helpers.small_world import write_saliency, write_split
 
 
 @pytest.fixture(scope="session")

@@ -3,31 +3,22 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmluss.datasets.label_codec import write_label_map
+from tests.helpers.tiny_data import write_image_folder
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-COLOURS = {"blue_box": (220, 60, 40), "green_box": (40, 210, 60), "red_box": (40, 60, 220)}
+COLORS = {"blue_box": (220, 60, 40), "green_box": (40, 210, 60), "red_box": (40, 60, 220)}
 
 
-def _write_split(root: Path, split: str, count: int, rng: np.random.Generator) -> None:
-    for category, (name, color) in enumerate(COLOURS.items(), start=1):
-        (root / split / name).mkdir(parents=True)
-        if split == "validation":
-            (root / "validation-segmentation" / name).mkdir(parents=True)
-        for index in range(count):
-            image = rng.integers(0, 90, (56, 64, 3), np.uint8)
-            labels = np.zeros((56, 64), np.uint16)
-            top, left = rng.integers(4, 20, 2)
-            image[top : top + 28, left : left + 32] = color
-            labels[top : top + 28, left : left + 32] = category
-            cv2.imwrite(str(root / split / name / f"{index}.JPEG"), image)
-            if split == "validation":
-                write_label_map(root / "validation-segmentation" / name / f"{index}.png", labels)
+def _boxed(category: int, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    image, ids = rng.integers(0, 90, (56, 64, 3), np.uint8), np.zeros((56, 64), np.uint16)
+    top, left = rng.integers(4, 20, 2)
+    image[top : top + 28, left : left + 32] = list(COLORS.values())[category]
+    ids[top : top + 28, left : left + 32] = category + 1
+    return image, ids
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +26,8 @@ def tiny_data(tmp_path_factory) -> Path:
     """Three categories, 8 training and 2 validation images each."""
     root = tmp_path_factory.mktemp("tiny_data")
     rng = np.random.default_rng(0)
-    _write_split(root, "train", 8, rng)
-    _write_split(root, "validation", 2, rng)
+    write_image_folder(root, "train", list(COLORS), 8, _boxed, rng)
+    write_image_folder(root, "validation", list(COLORS), 2, _boxed, rng, masks=True)
     return root
 
 
@@ -78,14 +69,14 @@ def tiny_configs(tiny_data, tmp_path_factory) -> dict[str, Path]:
         _shorten(cfg, tiny_data, epochs=3)
         cfg.model.backbone.init_cfg = None
         if step == "finetune":
-            cfg.model.decode_head.num_classes = 1 + len(COLOURS)
+            cfg.model.decode_head.num_classes = 1 + len(COLORS)
             cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
         else:
             cfg.model.update(hidden_channels=16, embedding_dim=8, num_prototypes=16, queue=dict(length=8))
             cfg.default_hooks.prototypes.update(freeze_iters=2, queue_start_epoch=0)
         if step == "pixel_attention":
             cfg.model.pretrained = None
-            cfg.default_hooks.pseudo_labels.update(num_clusters=len(COLOURS), crop_size=48, restarts=2)
+            cfg.default_hooks.pseudo_labels.update(num_clusters=len(COLORS), crop_size=48, restarts=2)
         paths[step] = folder / f"{step}.py"
         cfg.dump(paths[step])
     return paths

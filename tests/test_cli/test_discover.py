@@ -18,7 +18,7 @@ from skimage import data
 
 from mmluss import Segmenter
 from mmluss.datasets.label_codec import read_label_map
-from tests.test_datasets.test_photos.messy_folder import write_messy_folder
+from tests.helpers.messy_folder import write_messy_folder
 
 pytestmark = pytest.mark.slow
 

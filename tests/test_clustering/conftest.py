@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import pytest
 
-from tests.test_clustering.small_world import SmallSegmentor
+from tests.helpers.small_world import SmallSegmentor
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from torch import nn
 from mmluss.clustering.embeddings import EmbeddingFile, extract_embeddings
 from mmluss.clustering.image_batches import center_crop
 from mmluss.clustering.saliency import pipeline_with_saliency
-from tests.test_clustering.small_world import CROP, TEST_PIPELINE, SmallSegmentor, photos, small_settings
+from tests.helpers.small_world import CROP, TEST_PIPELINE, SmallSegmentor, photos, small_settings
 
 
 def one_at_a_time(model: nn.Module, dataset, saliency_root=None) -> np.ndarray:

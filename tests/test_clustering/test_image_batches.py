@@ -11,8 +11,7 @@ from mmluss.clustering.image_batches import (
     load_batches,
     normalized_parts,
 )
-
-from .small_world import CATEGORIES, SIZES, photos
+from tests.helpers.small_world import CATEGORIES, SIZES, photos
 
 
 def test_consecutive_batches():

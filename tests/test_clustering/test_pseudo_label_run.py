@@ -20,7 +20,7 @@ from mmluss.clustering.spectral import spectral_clusters
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.models import GrabCut
 from mmluss.models.nearest_centroid import resize_pixel_labels
-from tests.test_clustering.small_world import CATEGORIES, TEST_PIPELINE, SmallSegmentor, photos, small_settings
+from tests.helpers.small_world import CATEGORIES, TEST_PIPELINE, SmallSegmentor, photos, small_settings
 
 
 def labeling(photo_root: Path, folder: Path, model=None, validation=False, **changes) -> PseudoLabelRun:

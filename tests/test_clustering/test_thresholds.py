@@ -6,7 +6,7 @@ from skimage.filters import threshold_otsu
 
 from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
 from mmluss.models.nearest_centroid import resize_pixel_labels
-from tests.test_clustering.small_world import photos, small_settings
+from tests.helpers.small_world import photos, small_settings
 
 BATCHES = [[0, 3], [1, 4], [2], [5]]
 

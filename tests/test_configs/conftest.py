@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from .small_runs import write_data
+from tests.helpers.small_runs import write_data
 
 
 @pytest.fixture(scope="session")

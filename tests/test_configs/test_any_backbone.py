@@ -8,8 +8,7 @@ from mmseg.registry import DATASETS, MODELS
 from timm.models.vision_transformer import VisionTransformer
 
 from mmluss.models import PASSPretrainer
-
-from .small_runs import CONFIGS, NARROW, SIDE, run, small_config
+from tests.helpers.small_runs import CONFIGS, NARROW, SIDE, run, small_config
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .small_runs import CONFIGS
+from tests.helpers.small_runs import CONFIGS
 
 ROOT = CONFIGS.parent
 PREAMBLE = """
@@ -84,7 +84,7 @@ def test_user_s_config_trains(step, site, data_root, tmp_path):
         site,
         tmp_path,
         f"""
-from tests.test_configs.small_runs import run, small_config
+from tests.helpers.small_runs import run, small_config
 full = Config.fromfile("mine.py")
 assert full.randomness.seed == 7 and full.train_cfg.max_epochs == {epochs}
 cfg = small_config(str(Path("mine.py").resolve()), Path({str(data_root)!r}), Path("work"))

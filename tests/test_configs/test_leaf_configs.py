@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from .small_runs import leaf_configs, run, small_config
+from tests.helpers.small_runs import leaf_configs, run, small_config
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from mmluss.models import LUSSSegmentor
-
-from .small_runs import CONFIGS, leaf_configs, write_structure
+from tests.helpers.small_runs import CONFIGS, leaf_configs, write_structure
 
 ROOT = CONFIGS.parent
 INDEX = yaml.safe_load((ROOT / "model-index.yml").read_text())["Import"]

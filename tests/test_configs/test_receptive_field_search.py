@@ -4,7 +4,7 @@ import math
 import pytest
 from mmengine.config import Config
 
-from .small_runs import CONFIGS, run, small_config
+from tests.helpers.small_runs import CONFIGS, run, small_config
 
 NAME = "semi/fcn_rf-convnext-t-{mode}_8xb32-100e_imagenets50.py"
 

@@ -4,7 +4,7 @@
 import pytest
 from mmengine.config import Config
 
-from .small_runs import CONFIGS
+from tests.helpers.small_runs import CONFIGS
 
 # name -> learning rate at a batch of 256, decay by layer, weight decay, drop path.
 ROWS = {

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
-from PIL import Image
+
+from tests.helpers.tiny_data import write_image_folder
 
 
 @pytest.fixture(autouse=True)
@@ -21,17 +22,11 @@ def write_split(tmp_path: Path) -> Callable[..., None]:
     """Writes a split of noise images, and masks whose upper half has the id given for the category."""
 
     def write(split: str, categories: Sequence[str], images: int = 2, ids: Sequence[int] = (), size=(12, 16)) -> None:
-        rng = np.random.default_rng(0)
-        for position, category in enumerate(categories):
-            for index in range(images):
-                path = tmp_path / split / category / f"image_{index}.JPEG"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
-                if ids:
-                    mask = np.zeros((*size, 3), np.uint8)
-                    mask[: size[0] // 2] = (ids[position] % 256, ids[position] // 256, 0)
-                    mask_path = tmp_path / f"{split}-segmentation" / category / f"image_{index}.png"
-                    mask_path.parent.mkdir(parents=True, exist_ok=True)
-                    Image.fromarray(mask).save(mask_path)
+        def noise(category: int, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            labels = np.zeros(size, int)
+            labels[: size[0] // 2] = ids[category] if ids else 0
+            return rng.integers(0, 256, (*size, 3), dtype=np.uint8), labels
+
+        write_image_folder(tmp_path, split, categories, images, noise, np.random.default_rng(0), masks=bool(ids))
 
     return write

@@ -12,7 +12,7 @@ from mmluss.utils.fingerprints import (
     settings_fingerprint,
     weights_fingerprint,
 )
-from tests.test_clustering.small_world import TEST_PIPELINE, photos
+from tests.helpers.small_world import TEST_PIPELINE, photos
 
 
 def test_weights_fingerprint_follows_names_values_and_types():

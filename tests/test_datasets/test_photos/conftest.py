@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_datasets.test_photos.messy_folder import write_messy_folder
+from tests.helpers.messy_folder import write_messy_folder
 
 
 @pytest.fixture(scope="session")

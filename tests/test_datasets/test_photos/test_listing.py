@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from mmluss.datasets.photos import list_photos
-from tests.test_datasets.test_photos.messy_folder import BAD, GOOD
+from tests.helpers.messy_folder import BAD, GOOD
 
 
 def test_every_photo_counts_or_is_named(messy_folder, tmp_path):

@@ -6,7 +6,7 @@ from mmseg.registry import DATASETS
 
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.photos import PhotoFolderDataset
-from tests.test_datasets.test_photos.messy_folder import BAD, GOOD, SIZE
+from tests.helpers.messy_folder import BAD, GOOD, SIZE
 
 PIPELINE = [dict(type="LoadPhoto"), dict(type="LoadImageNetSAnnotations"), dict(type="PackSegInputs")]
 

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from mmluss.datasets.photos import LoadPhoto, read_photo
-from tests.test_datasets.test_photos.messy_folder import BAD, GOOD, SIZE, gradient
+from tests.helpers.messy_folder import BAD, GOOD, SIZE, gradient
 
 COLORED = sorted(GOOD - {"alpha.png", "gray.bmp", "wide.png", "palette.png"})
 

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 import mmluss  # noqa: F401
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.engine.hooks.pseudo_label_hook import PseudoLabelHook, build_dataset, default_dataloader
-from tests.test_clustering.small_world import CATEGORIES, CROP, TEST_PIPELINE, photos, write_saliency, write_split
+from tests.helpers.small_world import CATEGORIES, CROP, TEST_PIPELINE, photos, write_saliency, write_split
 
 TOOL = Path(__file__).resolve().parents[3] / "tools" / "misc" / "generate_pseudo_labels.py"
 

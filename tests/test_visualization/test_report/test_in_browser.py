@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from mmluss.visualization.report import write_report
-from tests.test_visualization.test_report.examples import example_facts
+from tests.helpers.report_facts import example_facts
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser; requirements/dev.txt has it")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -5,7 +5,7 @@ import pytest
 
 from mmluss.visualization.report import write_report
 from mmluss.visualization.report.page import render_report
-from tests.test_visualization.test_report.examples import example_facts
+from tests.helpers.report_facts import example_facts
 
 
 def test_page_is_whole_and_alone(tmp_path):

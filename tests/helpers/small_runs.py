@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from tests.test_clustering.small_world import CATEGORIES, write_saliency, write_split
+from tests.helpers.small_world import CATEGORIES, write_saliency, write_split
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SIDE, SMALL_SIDE = 64, 32

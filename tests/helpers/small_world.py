@@ -14,8 +14,8 @@ from torch import Tensor, nn
 import mmluss  # noqa: F401
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.imagenets import ImageNetSDataset
-from mmluss.datasets.label_codec import write_label_map
 from mmluss.models.nearest_centroid import nearest_centroids
+from tests.helpers.tiny_data import write_image_folder
 
 init_default_scope("mmseg")
 
@@ -37,21 +37,19 @@ def small_settings(**changes) -> PseudoLabelSettings:
     return PseudoLabelSettings(**(defaults | changes))
 
 
+def tinted_photo(category: int, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A noisy photo with the tint of its category, and ids where it is bright."""
+    noise = cv2.resize(rng.integers(0, 90, (8, 8, 3), np.uint8), SIZES[index % len(SIZES)])
+    noise[..., category] += 120
+    ids = np.where(noise.mean(axis=2) > 85, category + 1, 0)
+    ids[0] = 1000
+    return noise, ids
+
+
 def write_split(root: Path, split: str, images: int, seed: int, masks: bool = False) -> None:
     """``images`` noisy PNG photos a category, each category with a tint of its own, and masks if wanted."""
     rng = np.random.default_rng(seed)
-    for number, category in enumerate(CATEGORIES):
-        folder = root / split / category
-        folder.mkdir(parents=True)
-        for index in range(images):
-            width, height = SIZES[index % len(SIZES)]
-            noise = cv2.resize(rng.integers(0, 90, (8, 8, 3), np.uint8), (width, height))
-            noise[..., number] += 120
-            cv2.imwrite(str(folder / f"{category}_{index}.png"), noise)
-            if masks:
-                ids = np.where(noise.mean(axis=2) > 85, number + 1, 0)
-                ids[0] = 1000
-                write_label_map(root / f"{split}-segmentation" / category / f"{category}_{index}.png", ids)
+    write_image_folder(root, split, CATEGORIES, images, tinted_photo, rng, masks, "{category}_{index}.png")
 
 
 def write_saliency(root: Path, split: str, folder: Path, seed: int = 0) -> None:
