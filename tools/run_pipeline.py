@@ -7,6 +7,8 @@ Running it again goes on where it stopped; a step whose config, data or inputs c
 import argparse
 import difflib
 import inspect
+import logging
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from rich.table import Table
 from mmluss.apis import PASSPipeline
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.result_panel import draw_result_panel
+from mmluss.apis.step_screen import StepScreen
 
 OPTIONAL_KEYS = ("warm_start", "protocol", "controls", "panel", "overrides", "num_clusters", "num_categories")
 BELOW = {
@@ -33,6 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("config", help="pipeline config: a path, or the name of one that comes with mmluss")
     parser.add_argument("--work-dir", help="folder for all results (default: work_dirs/<name of the config>)")
     parser.add_argument("--data-root", help="folder of the data set, in place of the config's")
+    parser.add_argument("--verbose", action="store_true", help="show all that the steps print, not a line a step")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="changes to the pipeline config, key=value")
     return parser.parse_args()
 
@@ -90,10 +94,22 @@ def main() -> None:
     cfg.merge_from_dict(args.cfg_options or {})
     work_dir = Path(args.work_dir or Path("work_dirs") / path.stem)
     mkdir_or_exist(work_dir)
-    MMLogger.get_instance("mmluss", log_file=str(work_dir / "pipeline.log"))
-    pipeline = PASSPipeline(cfg, work_dir, args.data_root)
-    report = pipeline.run()
-    panel = pipeline.draw_panel()
+    logger = MMLogger.get_instance("mmluss", log_file=str(work_dir / "pipeline.log"))
+    if args.verbose:
+        pipeline = PASSPipeline(cfg, work_dir, args.data_root)
+        report, panel = pipeline.run(), pipeline.draw_panel()
+    else:
+        warnings.filterwarnings("ignore")
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(logging.ERROR)
+        try:
+            with StepScreen(Console(stderr=True)) as screen:
+                pipeline = PASSPipeline(cfg, work_dir, args.data_root, screen)
+                report = pipeline.run()
+            panel = pipeline.draw_panel()
+        except (ValueError, OSError, RuntimeError) as error:
+            raise SystemExit(str(error)) from None
     print_report(report, Console())
     with open(work_dir / "report.txt", "w", encoding="utf-8") as file:
         print_report(report, Console(file=file, width=120))

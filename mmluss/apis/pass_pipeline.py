@@ -3,7 +3,8 @@
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
@@ -13,11 +14,13 @@ from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.named_hooks import name_project_hooks
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
+from mmluss.apis.step_screen import StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.tool_processes import call_mmseg_tool
 from mmluss.datasets.imagenets import dataset_categories
 from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
+from mmluss.utils.image_files import is_image
 
 Figures = Callable[[Path], dict[str, float | str]]
 
@@ -43,13 +46,21 @@ class PASSPipeline:
         cfg: The pipeline config.
         work_dir: Each step gets a sub-folder of it.
         data_root: In place of the config's.
+        screen: Shows a line a step; what steps print then goes to ``WORK_DIR/logs``. None lets it through.
 
     Raises:
         FileNotFoundError: If a step config, the data or the warm start is missing.
     """
 
-    def __init__(self, cfg: Config, work_dir: str | Path, data_root: str | None = None) -> None:
+    def __init__(
+        self,
+        cfg: Config,
+        work_dir: str | Path,
+        data_root: str | None = None,
+        screen: StepScreen | None = None,
+    ) -> None:
         self.cfg = cfg
+        self.screen = screen
         self.data_root = str(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_fingerprint(self.data_root)
@@ -198,7 +209,11 @@ class PASSPipeline:
     ) -> StepResult:
         def work(folder: Path) -> None:
             cfg.dump(folder / "config.py")
-            call_mmseg_tool("train", [folder / "config.py", "--work-dir", folder, "--resume"])
+            images = sum(is_image(path.name) for path in Path(self.data_root, "train").rglob("*"))
+            iterations = cfg.train_cfg.max_epochs * images // cfg.train_dataloader.batch_size
+            with self._watched(name, TrainingShare(folder, iterations)) as watch:
+                arguments = [folder / "config.py", "--work-dir", folder, "--resume"]
+                call_mmseg_tool("train", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data)
         hashes |= {Path(path).name: file_fingerprint(path) for path in inputs if path is not None}
@@ -211,10 +226,27 @@ class PASSPipeline:
         def work(folder: Path) -> None:
             cfg.test_evaluator.update(scores_file=str(folder / _SCORES), match_file=str(folder / _MATCH))
             cfg.dump(folder / "config.py")
-            call_mmseg_tool("test", [folder / "config.py", path, "--work-dir", folder])
+            with self._watched(name, lambda: 0.0) as watch:
+                arguments = [folder / "config.py", path, "--work-dir", folder]
+                call_mmseg_tool("test", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_fingerprint(path))
         return self.steps.run(name, hashes, work, _scores, [_SCORES, _MATCH])
+
+    def _log(self, name: str) -> Path | None:
+        return None if self.screen is None else self.steps.work_dir / "logs" / f"{name}.log"
+
+    @contextmanager
+    def _watched(self, name: str, share: Callable[[], float]) -> Iterator[Callable[[], None] | None]:
+        """A line of the screen while a step is at work."""
+        if self.screen is None:
+            yield None
+            return
+        finished = False
+        update = self.screen.watch(name.replace("_", " "), lambda: 1.0 if finished else min(0.99, share()))
+        yield update
+        finished = True
+        update()
 
 
 def _num_clusters(cfg: Config) -> int:

@@ -2,6 +2,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -175,3 +177,24 @@ def test_there_may_be_more_clusters_than_categories(scored, pipeline_config, tin
     assert ("fine-tuned (step 4)" in report["miou"]) is scored
     assert (pipeline.draw_panel() is not None) is scored
     assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()
+
+
+def run_tool(*arguments: object) -> subprocess.CompletedProcess:
+    tool = CONFIGS.parent / "tools" / "run_pipeline.py"
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path), COLUMNS="100", OMP_NUM_THREADS="1")
+    command = [sys.executable, str(tool), *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def test_the_tool_shows_a_line_a_step_and_an_error_last(pipeline_config, tiny_data, tmp_path):
+    options = ["--work-dir", tmp_path / "work", "--cfg-options", "controls=[]"]
+    done = run_tool(pipeline_config, *options)
+    shown = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    assert done.returncode == 0 and len(shown) < 40, shown
+    assert any(line.startswith("2 pixel attention") for line in shown)
+    assert "Epoch(train)" in (tmp_path / "work" / "logs" / "1_pretrain.log").read_text()
+    broken = [*options, "overrides.finetune.optim_wrapper.optimizer.lr=-1"]
+    failed = run_tool(pipeline_config, *broken)
+    assert failed.returncode == 1
+    assert failed.stderr.strip().splitlines()[-1].endswith("Invalid learning rate: -1")
+    assert "Epoch(train)" in run_tool(pipeline_config, "--verbose", "--work-dir", tmp_path / "loud").stdout

@@ -19,7 +19,7 @@ def run_tool(monkeypatch, tmp_path):
     class Built(Exception):
         pass
 
-    def build(cfg, work_dir, data_root):
+    def build(cfg, work_dir, data_root, screen=None):
         raise Built(cfg, work_dir, data_root)
 
     def start(*arguments):
