@@ -24,6 +24,7 @@ from mmluss.utils.image_files import is_image
 
 Figures = Callable[[Path], dict[str, float | str]]
 
+CONTROLS = ("no_pretraining", "untrained", "raw_color")
 _SCORES = "scores.json"
 _LABEL_CHECKPOINT = "pixel_labels.pth"
 _MATCH = "match.json"
@@ -50,6 +51,7 @@ class PASSPipeline:
 
     Raises:
         FileNotFoundError: If a step config, the data or the warm start is missing.
+        ValueError: If a control is unknown.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class PASSPipeline:
     ) -> None:
         self.cfg = cfg
         self.screen = screen
+        self.controls = _known_controls(cfg)
         self.data_root = str(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_fingerprint(self.data_root)
@@ -103,7 +106,7 @@ class PASSPipeline:
             "pixel labels (step 2)": label_scores.figures["mIoU"],
             "fine-tuned (step 4)": final.figures["mIoU"],
         }
-        for control in self.cfg.get("controls", ()):
+        for control in self.controls:
             title, result = getattr(self, f"_control_{control}")()
             miou[f"control: {title}"] = result.figures["mIoU"]
         return miou
@@ -224,6 +227,8 @@ class PASSPipeline:
         cfg = Config.fromfile(trained.folder / "config.py")
 
         def work(folder: Path) -> None:
+            # Training left its own way to go on in the config; a test loads its checkpoint and nothing else.
+            cfg.resume, cfg.load_from = False, None
             cfg.test_evaluator.update(scores_file=str(folder / _SCORES), match_file=str(folder / _MATCH))
             cfg.dump(folder / "config.py")
             with self._watched(name, lambda: 0.0) as watch:
@@ -247,6 +252,17 @@ class PASSPipeline:
         yield update
         finished = True
         update()
+
+
+def _known_controls(cfg: Config) -> list[str]:
+    controls = list(cfg.get("controls", ()))
+    if "raw_colour" in controls:
+        warnings.warn(f"{cfg.filename}: the control raw_colour is called raw_color now.", FutureWarning, stacklevel=3)
+        controls[controls.index("raw_colour")] = "raw_color"
+    unknown = [control for control in controls if control not in CONTROLS]
+    if unknown:
+        raise ValueError(f"{cfg.filename}: no control {unknown[0]!r}; known are {', '.join(CONTROLS)}")
+    return controls
 
 
 def _num_clusters(cfg: Config) -> int:

@@ -17,8 +17,11 @@ from torch import Tensor, nn
 
 from mmluss.checkpoints.files import peek_checkpoint
 from mmluss.checkpoints.imagenetseg_checkpoints import has_segmentation_head, imagenetseg_to_mmluss
-from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_checkpoint_kind
+from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_checkpoint_kind, shorten
 from mmluss.checkpoints.pass_checkpoints import PASS_KINDS, pass_to_mmluss
+
+_LEAST_FILLED = 0.1
+"""Share of a module's weights that a file must fill at least."""
 
 _ENCODER_KINDS = (CheckpointKind.VIT, CheckpointKind.CONVNEXT)
 
@@ -74,12 +77,39 @@ class PublishedPretrainedInit(PretrainedInit):
         converted = converted_checkpoint(peek_checkpoint(self.checkpoint), bare_encoders=True)
         weights = {} if converted is None else self._part_for(module, converted["state_dict"])
         if not weights:
+            self._check_fits(module)
             super().__call__(module)
             return
         print_log(f"load published weights in model from: {self.checkpoint}", logger="current")
         load_state_dict(module, weights, strict=False, logger="current")
         if hasattr(module, "_params_init_info"):
             update_init_info(module, init_info=self._get_init_info())
+
+    def _check_fits(self, module: nn.Module) -> None:
+        """Refuse a file that fills next to nothing of the module: training would go on with random weights.
+
+        Raises:
+            ValueError: Naming the file, what it fills, and names of either side.
+        """
+        checkpoint = peek_checkpoint(self.checkpoint)
+        if not isinstance(checkpoint, Mapping):
+            return
+        try:
+            stored = checkpoint_weights(checkpoint)
+        except ValueError:
+            return
+        prefix = "" if self.prefix is None else self.prefix.rstrip(".") + "."
+        part = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
+        own = {name: value for name, value in module.state_dict().items() if value.ndim > 0}
+        filled = [name for name, value in own.items() if name in part and part[name].shape == value.shape]
+        if own and len(filled) < _LEAST_FILLED * len(own):
+            begun = sorted({name.split(".")[0] for name in stored})
+            raise ValueError(
+                f"{self.checkpoint} fills {len(filled)} of {len(own)} weights of {type(module).__name__}"
+                + (f" under the prefix {prefix!r}" if prefix else "")
+                + f": it wants names such as {next(iter(own))}, the file has {next(iter(stored))}. Its names begin "
+                f"with {shorten(begun)}: give one of them as prefix of init_cfg, or the checkpoint of this network."
+            )
 
     def _part_for(self, module: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights under ``prefix``, or the backbone's for a backbone; empty if the module knows none of them."""

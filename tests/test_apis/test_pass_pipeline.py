@@ -102,6 +102,16 @@ def test_former_key_for_clusters_still_works(pipeline_config, tmp_path):
         assert PASSPipeline(cfg, tmp_path).num_clusters == 4
 
 
+def test_controls_are_checked_before_any_work(pipeline_config, tmp_path):
+    cfg = Config.fromfile(pipeline_config)
+    cfg.controls = ["raw_colour", "untrained"]
+    with pytest.warns(FutureWarning, match="raw_colour is called raw_color"):
+        assert PASSPipeline(cfg, tmp_path).controls == ["raw_color", "untrained"]
+    cfg.controls = ["random"]
+    with pytest.raises(ValueError, match=r"no control 'random'; known are no_pretraining, untrained, raw_color"):
+        PASSPipeline(cfg, tmp_path)
+
+
 def test_steps_of_a_config_elsewhere_are_those_of_the_package(pipeline_config, tmp_path):
     cfg = Config.fromfile(pipeline_config)
     cfg.pretrain = "../pass/pass-pretrain_r18_1xb64-40e_flowers15.py"

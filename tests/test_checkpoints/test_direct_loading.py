@@ -124,7 +124,7 @@ def test_wrong_model_is_told(tmp_path):
 def test_part_that_a_file_does_not_have_is_told(tmp_path):
     init_cfg = dict(type="Pretrained", checkpoint=write(tmp_path / "x.pth", FineTuned()), prefix="projector.")
     backbone = MODELS.build(dict(RESNET, init_cfg=init_cfg))
-    with pytest.raises(AssertionError, match=r"projector\. is not in the pretrained model"):
+    with pytest.raises(ValueError, match=r"fills 0 of \d+ weights of ResNet under the prefix 'projector\.'"):
         backbone.init_weights()
 
 
@@ -178,3 +178,16 @@ def test_bare_vision_transformer_initializes_one_with_its_own_names(tmp_path):
     torch.save(published.state_dict(), tmp_path / "vit.pth")
     load_checkpoint(own, str(tmp_path / "vit.pth"), strict=True)
     assert torch.equal(own.blocks[2].attn.qkv.weight, published.blocks[2].attn.qkv.weight)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "names"),
+    [(None, "encoder."), ("backbone", "encoder."), ("encoder", "model."), (None, "module.encoder_q.")],
+)
+def test_a_file_that_fills_nothing_is_refused(tmp_path, prefix, names):
+    source = MODELS.build(dict(type="mmpretrain.ResNet", depth=18, base_channels=8, stem_channels=8))
+    torch.save({f"{names}{name}": value for name, value in source.state_dict().items()}, tmp_path / "other.pth")
+    init_cfg = dict(type="Pretrained", checkpoint=str(tmp_path / "other.pth"), prefix=prefix)
+    target = MODELS.build(dict(type="mmpretrain.ResNet", depth=18, base_channels=8, stem_channels=8, init_cfg=init_cfg))
+    with pytest.raises(ValueError, match=r"other\.pth fills 0 of \d+ weights of ResNet.* give one of them as prefix"):
+        target.init_weights()

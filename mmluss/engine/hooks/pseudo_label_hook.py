@@ -2,21 +2,24 @@
 """Clusters and labels the training images after step 2.1 (PASS, steps 2.2 to 2.4)."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmengine import dist
 from mmengine.dataset import BaseDataset
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import weights_to_cpu
 from mmengine.utils import deprecated_api_warning
 from mmpretrain.utils import get_ori_model
 from mmseg.registry import DATASETS, HOOKS
 
+from mmluss.checkpoints.files import write_checkpoint
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun, check_inputs
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
-from mmluss.utils.atomic_files import replace_by
 
 
 @HOOKS.register_module()
@@ -82,9 +85,10 @@ class PseudoLabelHook(Hook):
         Returns:
             The manifest.
         """
-        run = self.label_run(runner)
-        manifest = run.run()
-        _save(runner, run.folder, "pixel_labels.pth")
+        with averaged_weights(runner):
+            run = self.label_run(runner)
+            manifest = run.run()
+            _save(runner, run.folder / "pixel_labels.pth")
         return manifest
 
     def label_run(self, runner: Runner) -> PseudoLabelRun:
@@ -155,13 +159,31 @@ def build_dataset(cfg: dict) -> BaseDataset:
     return DATASETS.build(cfg)
 
 
-def _save(runner: Runner, folder: Path, name: str) -> None:
-    """Save the model, whole or not at all; all processes call it together, the first one writes."""
+@contextmanager
+def averaged_weights(runner: Runner) -> Iterator[None]:
+    """The model holds the weights that an ``EMAHook`` averaged, if there is one that has begun."""
+    hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook) and hook._ema_started(runner)]
+    for hook in hooks:
+        hook._swap_ema_parameters()
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook._swap_ema_parameters()
 
-    def save(path: Path) -> None:
-        meta = dict(epoch=runner.epoch, iter=runner.iter)
-        runner.save_checkpoint(str(path.parent), path.name, save_optimizer=False, save_param_scheduler=False, meta=meta)
 
-    replace_by(folder / name, save, writes=dist.is_main_process())
-    runner.logger.info(f"model with centroids and threshold: {folder / name}")
+def _save(runner: Runner, path: Path) -> None:
+    """Save the model as it is, whole or not at all; the runner's way would put an average without centroids first."""
+    if dist.is_main_process():
+        meta = dict(
+            epoch=runner.epoch,
+            iter=runner.iter,
+            cfg=runner.cfg.pretty_text,
+            seed=runner.seed,
+            experiment_name=runner.experiment_name,
+            dataset_meta=getattr(getattr(runner.train_dataloader, "dataset", None), "metainfo", {}),
+        )
+        state = weights_to_cpu(get_ori_model(runner.model).state_dict())
+        write_checkpoint(dict(meta=meta, state_dict=state, message_hub=runner.message_hub.state_dict()), path)
+    runner.logger.info(f"model with centroids and threshold: {path}")
     dist.barrier()

@@ -111,3 +111,8 @@ def test_same_seed_same_image(image):
 def test_bad_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         ColorDistortion(**settings)
+
+
+def test_old_spelling_loads_with_a_warning():
+    with pytest.warns(DeprecationWarning, match='"gray_prob"'):
+        ColorDistortion(grey_prob=0.7)

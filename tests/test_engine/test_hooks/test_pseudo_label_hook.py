@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 import mmluss  # noqa: F401
@@ -191,3 +192,22 @@ def test_a_wrong_threshold_shows_before_training():
 def test_the_old_name_of_num_clusters_loads_with_a_warning():
     with pytest.warns(DeprecationWarning, match='"num_clusters"'):
         assert PseudoLabelHook(num_categories=7).num_clusters == 7
+
+
+def test_labels_of_averaged_weights_are_saved_with_them(photo_root, tmp_path):
+    cfg = config(photo_root, tmp_path)
+    cfg.custom_hooks.append(dict(type="EMAHook", momentum=0.5))
+    runner = runner_of(cfg)
+    runner.call_hook("before_run")
+    average = next(hook for hook in runner.hooks if isinstance(hook, EMAHook)).ema_model.module
+    with torch.no_grad():
+        average.decode_head.layers[0].weight += 1
+    expected = {name: value.clone() for name, value in average.state_dict().items()}
+    runner.call_hook("after_train")
+    state = torch.load(tmp_path / "pixel_labels.pth", map_location="cpu", weights_only=True)["state_dict"]
+    centroids = np.load(tmp_path / "centroids.npy", allow_pickle=False)
+    np.testing.assert_array_equal(state["decode_head.centroids"].numpy(), centroids)
+    assert torch.isfinite(state["decode_head.threshold"])
+    name = "decode_head.layers.0.weight"
+    assert torch.equal(state[name], expected[name])
+    assert not torch.equal(state[name], runner.model.state_dict()[name])
