@@ -64,6 +64,8 @@ def write_saliency(root: Path, split: str, folder: Path, seed: int = 0) -> None:
 
 def photos(root: Path, split: str = "train", pipeline: list[dict] | None = None, **kwargs) -> ImageNetSDataset:
     """The data set of a split under the test pipeline."""
+    # Tests of other scopes may have come before.
+    init_default_scope("mmseg")
     return ImageNetSDataset(
         data_root=str(root),
         split=split,

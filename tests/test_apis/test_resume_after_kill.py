@@ -15,13 +15,13 @@ from mmengine.config import Config
 
 from mmluss.datasets.label_codec import write_label_map
 
+pytestmark = pytest.mark.slow
+
 TRAIN = Path(__file__).resolve().parents[2] / "tools" / "train.py"
 KILL_HOOK = """
 import os, signal
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
-
-pytestmark = pytest.mark.slow
 
 @HOOKS.register_module()
 class KillHook(Hook):
