@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from mmluss.models.dynamic_buffers import adopt_stored_shapes
 from mmluss.models.nearest_centroid import nearest_centroids
 
+_KAIMING_CONV = dict(type="NormalConv")
+
 
 @MODELS.register_module()
 class PixelAttentionHead(BaseModule):
@@ -27,7 +29,7 @@ class PixelAttentionHead(BaseModule):
         threshold: Foreground threshold on the mean attention, scalar in [0, 1], NaN before clustering.
     """
 
-    def __init__(self, in_channels: int, upsampling: int = 4, init_cfg: dict | None = None) -> None:
+    def __init__(self, in_channels: int, upsampling: int = 4, init_cfg: dict | None = _KAIMING_CONV) -> None:
         super().__init__(init_cfg)
         self.upsampling = upsampling
         self.layers = nn.Sequential(
