@@ -11,7 +11,7 @@ val_dataloader = None
 val_evaluator = None
 val_cfg = None
 default_hooks = dict(
-    prototypes=dict(type="PrototypeHook", freeze_iters=5005),
+    prototypes=dict(type="PrototypeHook"),
     collapse_warning=dict(type="CollapseWarningHook"),
     pseudo_labels=dict(type="PseudoLabelHook", num_clusters=919),
 )

@@ -20,3 +20,5 @@ model = dict(
 )
 optim_wrapper = dict(optimizer=dict(weight_decay=5e-4), paramwise_cfg=dict(decay_rate=0.45))
 val_evaluator = test_evaluator = dict(matching="identity")
+# As published: the statistics of 32 images a GPU.
+sync_bn = None

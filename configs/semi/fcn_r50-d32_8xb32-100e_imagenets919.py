@@ -17,3 +17,5 @@ model = dict(
 )
 optim_wrapper = dict(optimizer=dict(weight_decay=5e-4), paramwise_cfg=dict(decay_rate=0.40))
 val_evaluator = test_evaluator = dict(matching="identity")
+# As published: the statistics of 32 images a GPU.
+sync_bn = None

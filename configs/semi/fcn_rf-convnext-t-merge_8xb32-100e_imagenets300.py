@@ -1,7 +1,8 @@
 _base_ = "fcn_rf-convnext-t-merge_8xb32-100e_imagenets919.py"
 model = dict(
     backbone=dict(
-        structure_file="work_dirs/fcn_rf-convnext-t-search_8xb32-100e_imagenets300/local_search_config_step90.json"
+        structure_file="work_dirs/fcn_rf-convnext-t-multiple_8xb32-100e_imagenets300/epoch_100.pth",
+        init_cfg=dict(checkpoint="work_dirs/fcn_rf-convnext-t-multiple_8xb32-100e_imagenets300/epoch_100.pth"),
     ),
     decode_head=dict(num_classes=301),
 )

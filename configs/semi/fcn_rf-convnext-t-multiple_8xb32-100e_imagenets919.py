@@ -8,10 +8,14 @@ _base_ = [
 model = dict(
     backbone=dict(
         mode="multiple",
-        structure_file="work_dirs/fcn_rf-convnext-t-search_8xb32-100e_imagenets919/local_search_config_step90.json",
-        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/convnext_tiny_1k_224_ema.pth"),
+        drop_path_rate=0.1,
+        structure_file="work_dirs/fcn_rf-convnext-t-search_8xb32-100e_imagenets919/epoch_100.pth",
+        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/convnext_tiny_1k_224_ema.pth", fresh_final_norm=True),
     ),
     decode_head=dict(num_classes=920),
 )
-optim_wrapper = dict(optimizer=dict(lr=2.5e-4))
+optim_wrapper = dict(
+    optimizer=dict(lr=2.5e-4),
+    paramwise_cfg=dict(decay_rate=0.55, changed_decay_rate=0.9, changed_lr_mult=10),
+)
 val_evaluator = test_evaluator = dict(matching="identity")

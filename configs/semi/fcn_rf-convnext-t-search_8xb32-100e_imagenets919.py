@@ -7,12 +7,13 @@ _base_ = [
 ]
 model = dict(
     backbone=dict(
-        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/convnext_tiny_1k_224_ema.pth"),
+        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/convnext_tiny_1k_224_ema.pth", fresh_final_norm=True),
     ),
     decode_head=dict(num_classes=920),
 )
-optim_wrapper = dict(optimizer=dict(lr=2.5e-4))
-default_hooks = dict(
-    rf_search=dict(type="ResumableRFSearchHook", mode="search", config=dict(search=_base_.rf_search), verbose=False)
+optim_wrapper = dict(
+    optimizer=dict(lr=2.5e-4),
+    paramwise_cfg=dict(decay_rate=0.60, changed_decay_rate=0.9, changed_lr_mult=10),
 )
+default_hooks = dict(rf_search=dict(type="ResumableRFSearchHook", interval=10, max_steps=3))
 val_evaluator = test_evaluator = dict(matching="identity")

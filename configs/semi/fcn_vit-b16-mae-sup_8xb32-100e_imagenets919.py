@@ -6,7 +6,10 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 model = dict(
-    backbone=dict(arch="base", init_cfg=dict(type="Pretrained", checkpoint="checkpoints/mae_finetuned_vit_base.pth")),
+    backbone=dict(
+        arch="base",
+        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/mae_finetuned_vit_base.pth", fresh_final_norm=True),
+    ),
     decode_head=dict(num_classes=920),
 )
 optim_wrapper = dict(optimizer=dict(lr=1e-4), paramwise_cfg=dict(decay_rate=0.40))

@@ -6,7 +6,11 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 model = dict(
-    backbone=dict(init_cfg=dict(type="Pretrained", checkpoint="checkpoints/sere_pretrain_vit_small.pth")),
+    backbone=dict(
+        init_cfg=dict(
+            type="Pretrained", checkpoint="checkpoints/sere_pretrained_vit_small_ep100.pth", fresh_final_norm=True
+        )
+    ),
     decode_head=dict(num_classes=920),
 )
 optim_wrapper = dict(optimizer=dict(lr=5e-4), paramwise_cfg=dict(decay_rate=0.50))

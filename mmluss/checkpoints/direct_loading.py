@@ -6,6 +6,7 @@ gives published checkpoints with our names, and its ``Pretrained`` initializer, 
 All other files take mmengine's own way.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,9 @@ from mmluss.checkpoints.pass_checkpoints import PASS_KINDS, pass_to_mmluss
 _LEAST_FILLED = 0.1
 """Share of a module's weights that a file must fill at least."""
 
-_ENCODER_KINDS = (CheckpointKind.VIT, CheckpointKind.CONVNEXT)
+_ENCODER_KINDS = (CheckpointKind.VIT, CheckpointKind.CONVNEXT, CheckpointKind.CONVNEXT_TIMM)
+# mmpretrain's names: of a vision transformer, of a ConvNeXt.
+_FINAL_NORM = re.compile(r"(backbone\.)?(ln1|norm\d+)\.")
 
 
 def converted_checkpoint(checkpoint: Any, bare_encoders: bool = False) -> dict[str, Any] | None:
@@ -70,11 +73,35 @@ class PublishedPretrainedInit(PretrainedInit):
     """mmengine's ``Pretrained`` that also takes published checkpoints, for whole models and for lone backbones.
 
     Without a ``prefix``, a module that knows none of the converted names is given the backbone's.
+
+    Args:
+        checkpoint: As for mmengine's ``Pretrained``.
+        prefix: Likewise.
+        map_location: Likewise.
+        fresh_final_norm: The final norm of a vision transformer or ConvNeXt keeps its initialization, as in the
+            semi-supervised protocol, unless the file has the ``fc_norm`` of a fine-tuned transformer.
     """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        prefix: str | None = None,
+        map_location: str | None = None,
+        fresh_final_norm: bool = False,
+    ) -> None:
+        super().__init__(checkpoint, prefix, map_location)
+        self.fresh_final_norm = fresh_final_norm
 
     def __call__(self, module: nn.Module) -> None:
         """Load the checkpoint into a module, or the part of it that ``prefix`` names."""
-        converted = converted_checkpoint(peek_checkpoint(self.checkpoint), bare_encoders=True)
+        stored = peek_checkpoint(self.checkpoint)
+        kept = _final_norm(module) if self.fresh_final_norm and not _has_fc_norm(stored) else {}
+        self._load(module, stored)
+        if kept:
+            load_state_dict(module, module.state_dict() | kept)
+
+    def _load(self, module: nn.Module, stored: Any) -> None:
+        converted = converted_checkpoint(stored, bare_encoders=True)
         weights = {} if converted is None else self._part_for(module, converted["state_dict"])
         if not weights:
             self._check_fits(module)
@@ -120,6 +147,18 @@ class PublishedPretrainedInit(PretrainedInit):
             for prefix in prefixes
         )
         return next((part for part in parts if any(name in own for name in part)), {})
+
+
+def _final_norm(module: nn.Module) -> dict[str, Tensor]:
+    """Copies of the final norm's weights in a backbone of mmpretrain, alone or in a model."""
+    return {name: value.clone() for name, value in module.state_dict().items() if _FINAL_NORM.match(name)}
+
+
+def _has_fc_norm(stored: Any) -> bool:
+    try:
+        return any(name.endswith("fc_norm.weight") for name in checkpoint_weights(stored))
+    except (AttributeError, ValueError):
+        return False
 
 
 def register_published_checkpoints() -> None:

@@ -20,6 +20,9 @@ _RESNET_DEPTHS = {
     (3, 8, 36, 3, True): 152,
 }
 _RESNET_WIDTH = 64
+# Of all published heads that predict patches; weights do not tell it.
+_PATCH_SIZE = 4
+_CONVNEXT_KERNEL = 7
 
 
 def fitting_model_config(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -55,8 +58,17 @@ def fitting_model_config(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         pixels = any(name.startswith("pixel_projector.") for name in state_dict)
         return config if pixels else dict(config, pixel_alignment=False)
     if kind is CheckpointKind.SEGMENTOR:
-        classes, channels = state_dict["decode_head.conv_seg.weight"].shape[:2]
-        head = dict(type="LinearHead", in_channels=channels, num_classes=classes)
+        if "decode_head.patch_conv.weight" in state_dict:
+            rows, channels = state_dict["decode_head.patch_conv.weight"].shape[:2]
+            head = dict(
+                type="PixelShuffleHead",
+                in_channels=channels,
+                num_classes=rows // _PATCH_SIZE**2,
+                patch_size=_PATCH_SIZE,
+            )
+        else:
+            classes, channels = state_dict["decode_head.conv_seg.weight"].shape[:2]
+            head = dict(type="LinearHead", in_channels=channels, num_classes=classes)
         return dict(type="LUSSSegmentor", backbone=backbone, decode_head=head)
     return backbone
 
@@ -69,9 +81,15 @@ def build_fitting_model(state_dict: Mapping[str, Tensor]) -> nn.Module:
     """
     config = fitting_model_config(state_dict)
     # mmpretrain's ConvNeXt reads numbers off tensors while it is built, which needs real ones.
-    computes = config.get("backbone", config)["type"] == "mmpretrain.ConvNeXt"
-    with torch.device("cpu" if computes else "meta"):
+    backbone = config.get("backbone", config)["type"]
+    with torch.device("cpu" if backbone in ("mmpretrain.ConvNeXt", "RFConvNeXt") else "meta"):
         model = MODELS.build(config)
+    if backbone == "RFConvNeXt":
+        convnext = getattr(model, "backbone", model)
+        for name, convolution in convnext.convolutions().items():
+            size = state_dict[f"backbone.{name}.weight"].shape[2:]
+            if size != convolution.weight.shape[2:]:
+                convolution.resize_kernel(tuple(size))
     return model if hasattr(model, "backbone") else nn.ModuleDict({"backbone": model})
 
 
@@ -127,16 +145,30 @@ def _vision_transformer_config(weights: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def _convnext_config(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     stages = _numbers(weights, r"stages\.(\d+)\.")
-    return dict(
-        type="mmpretrain.ConvNeXt",
-        arch=dict(
-            depths=[len(_numbers(weights, rf"stages\.{stage}\.(\d+)\.")) for stage in stages],
-            channels=[weights[f"stages.{stage}.0.norm.weight"].shape[0] for stage in stages],
-        ),
-        out_indices=_numbers(weights, r"norm(\d+)\.") or [stages[-1]],
-        gap_before_final_norm=False,
-        layer_scale_init_value=1e-6 if "stages.0.0.gamma" in weights else 0.0,
+    searched = dict(type="RFConvNeXt", mode=_rf_mode(weights)) if "stages.0.0.depthwise_conv.rates" in weights else {}
+    return (
+        dict(
+            type="mmpretrain.ConvNeXt",
+            arch=dict(
+                depths=[len(_numbers(weights, rf"stages\.{stage}\.(\d+)\.")) for stage in stages],
+                channels=[weights[f"stages.{stage}.0.norm.weight"].shape[0] for stage in stages],
+            ),
+            out_indices=_numbers(weights, r"norm(\d+)\.") or [stages[-1]],
+            gap_before_final_norm=False,
+            layer_scale_init_value=1e-6 if "stages.0.0.gamma" in weights else 0.0,
+        )
+        | searched
     )
+
+
+def _rf_mode(weights: Mapping[str, Tensor]) -> str:
+    """Mode of an ``RFConvNeXt``; a search and what follows it are alike, and either holds the other's weights."""
+    kernels = {value.shape[2] for name, value in weights.items() if name.endswith(".depthwise_conv.weight")}
+    if kernels != {_CONVNEXT_KERNEL}:
+        return "merge"
+    counts = [value for name, value in weights.items() if name.endswith(".depthwise_conv.num_rates")]
+    single = not any(count.is_meta or int(count) > 1 for count in counts)
+    return "single" if single else "multiple"
 
 
 def _numbers(weights: Mapping[str, Tensor], pattern: str) -> list[int]:

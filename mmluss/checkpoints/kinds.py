@@ -21,6 +21,7 @@ class CheckpointKind(Enum):
     SEMI_RESNET = "published semi-supervised ResNet checkpoint"
     VIT = "vision transformer checkpoint with timm's names"
     CONVNEXT = "ConvNeXt checkpoint with the original names"
+    CONVNEXT_TIMM = "ConvNeXt checkpoint with timm's names"
     RESNET = "bare ResNet"
     EFFICIENTNET_LITE0 = "published EfficientNet-Lite0"
     PRETRAINER = "checkpoint of PASSPretrainer"
@@ -38,7 +39,10 @@ _SIGNATURES: tuple[tuple[CheckpointKind, tuple[str, ...]], ...] = (
     (CheckpointKind.PRETRAINER, ("backbone.", "projector.", "pixel_projector.")),
     (CheckpointKind.PRETRAINER, ("backbone.", "projector.", "prototypes.weight")),
     (CheckpointKind.SEGMENTOR, ("backbone.", "decode_head.conv_seg.weight")),
+    (CheckpointKind.SEGMENTOR, ("backbone.", "decode_head.patch_conv.weight")),
     (CheckpointKind.CONVNEXT, ("downsample_layers.0.0.weight", "stages.0.0.dwconv.weight")),
+    (CheckpointKind.CONVNEXT, ("backbone.downsample_layers.0.0.weight", "backbone.stages.0.0.dwconv.weight")),
+    (CheckpointKind.CONVNEXT_TIMM, ("stem.0.weight", "stages.0.blocks.0.conv_dw.weight")),
     (CheckpointKind.VIT, ("patch_embed.proj.weight", "blocks.0.attn.qkv.weight")),
     (CheckpointKind.VIT, ("backbone.patch_embed.proj.weight", "backbone.blocks.0.attn.qkv.weight")),
     (CheckpointKind.VIT, ("base_encoder.patch_embed.proj.weight", "base_encoder.blocks.0.attn.qkv.weight")),

@@ -11,8 +11,11 @@ from mmluss.models.partly_frozen_timm import PartlyFrozenTIMMBackbone
 from mmluss.models.pass_pretrainer import PASSPretrainer
 from mmluss.models.pixel_attention import PixelAttentionHead
 from mmluss.models.pixel_attention_segmentor import PixelAttentionSegmentor
+from mmluss.models.pixel_shuffle_head import PixelShuffleHead
 from mmluss.models.prototypes import Prototypes
 from mmluss.models.rf_convnext import RFConvNeXt
+from mmluss.models.scaled_position_vit import ScaledPositionViT
+from mmluss.models.weight_init import NormalConv
 
 __all__ = [
     "EmbeddingQueue",
@@ -22,10 +25,13 @@ __all__ = [
     "LUSSSegmentor",
     "LinearHead",
     "MultiCropDataPreProcessor",
+    "NormalConv",
     "PASSPretrainer",
     "PartlyFrozenTIMMBackbone",
     "PixelAttentionHead",
     "PixelAttentionSegmentor",
+    "PixelShuffleHead",
     "Prototypes",
     "RFConvNeXt",
+    "ScaledPositionViT",
 ]

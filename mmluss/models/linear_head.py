@@ -9,6 +9,8 @@ from mmseg.models.losses import accuracy
 from mmseg.registry import MODELS
 from torch import Tensor
 
+_KAIMING_CONV = dict(type="NormalConv")
+
 
 # mmseg's FCNHead can be a single convolution too, but its loss always enlarges the logits to the full label map.
 @MODELS.register_module()
@@ -24,6 +26,7 @@ class LinearHead(BaseDecodeHead):
             ``loss_upsampling`` (semi-supervised protocol).
         loss_upsampling: See ``label_stride``.
         ignore_index: Label without loss; 1000 in ImageNet-S.
+        init_cfg: mmengine's initialization config; by default Kaiming by fan-out, with torch's uniform bias.
         **kwargs: As for mmseg's ``BaseDecodeHead``.
     """
 
@@ -36,6 +39,7 @@ class LinearHead(BaseDecodeHead):
         loss_upsampling: int = 1,
         ignore_index: int = 1000,
         dropout_ratio: float = 0.0,
+        init_cfg: dict | None = _KAIMING_CONV,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("loss_decode", dict(type="CrossEntropyLoss", avg_non_ignore=True))
@@ -45,6 +49,7 @@ class LinearHead(BaseDecodeHead):
             num_classes=num_classes,
             dropout_ratio=dropout_ratio,
             ignore_index=ignore_index,
+            init_cfg=init_cfg,
             **kwargs,
         )
         self.upsampling = upsampling

@@ -13,6 +13,8 @@ from mmluss.models.dynamic_buffers import adopt_stored_shapes
 from mmluss.models.foreground_score import stretch_scores
 from mmluss.models.nearest_centroid import nearest_centroids
 
+_KAIMING_CONV = dict(type="NormalConv")
+
 
 @MODELS.register_module()
 class PixelAttentionHead(BaseModule):
@@ -37,7 +39,7 @@ class PixelAttentionHead(BaseModule):
         upsampling: int = 4,
         foreground: Literal["absolute", "relative"] = "absolute",
         image_evidence: float = 0.0,
-        init_cfg: dict | None = None,
+        init_cfg: dict | None = _KAIMING_CONV,
     ) -> None:
         super().__init__(init_cfg)
         if foreground not in ("absolute", "relative"):

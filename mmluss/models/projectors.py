@@ -4,7 +4,7 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-_KAIMING_CONV = dict(type="Kaiming", layer="Conv2d")
+_KAIMING_CONV = dict(type="NormalConv")
 
 
 class ImageProjector(BaseModule):

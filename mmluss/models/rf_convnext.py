@@ -2,117 +2,189 @@
 """ConvNeXt whose depthwise convolutions have searched dilations (RF-Next, arXiv 2206.06637)."""
 
 import re
-from typing import Any
+import warnings
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import mmengine
 import torch
-from mmcv.cnn.rfsearch import Conv2dRFSearchOp, RFSearchHook
 from mmpretrain.models.backbones import ConvNeXt
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmluss.models.merged_kernel import merged_kernel, merged_kernel_size
+from mmluss.checkpoints.direct_loading import converted_checkpoint
+from mmluss.checkpoints.files import read_checkpoint
+from mmluss.checkpoints.kinds import checkpoint_weights
+from mmluss.models.receptive_field import BranchedConv2d, Dilation, estimated_dilation, merge_branches
 
-_HOOK_MODES = dict(
-    search="search", single="fixed_single_branch", multiple="fixed_multi_branch", merge="fixed_multi_branch"
-)
-# A searching run calls the convolutions "backbone. ...", a distributed one "module.backbone. ...", ConvNeXt's first
-# implementation "module.stages.0.0.dwconv". RFSearchHook looks for names of what it is given, after "module.".
+Mode = Literal["search", "single", "multiple", "merge"]
+Structure = dict[str, tuple[list[Dilation], Tensor]]
+"""Name of a convolution in the backbone -> its dilations and their branch weights ``(n,)``."""
+
 _PREFIX = re.compile(r"^(module\.)?(backbone\.)?")
 
 
-def read_structure(path: str) -> dict[str, list[int]]:
-    """Dilations (vertical, horizontal) that a search has found, under the names that ``RFSearchHook`` looks for.
+def read_structure(path: str) -> Structure:
+    """Dilations of all depthwise convolutions, and what each counts.
 
     Args:
-        path: A ``local_search_config_stepN.json`` that ``RFSearchHook`` wrote.
+        path: Checkpoint of an ``RFConvNeXt``, a published one too, or a ``local_search_config_stepN.json`` of mmcv's
+            ``RFSearchHook``, which has one dilation each.
+
+    Raises:
+        ValueError: If the file holds no such dilations.
     """
-    structure = mmengine.load(path)["structure"]
-    return {
-        _PREFIX.sub("module.", name).replace(".dwconv", ".depthwise_conv"): rate for name, rate in structure.items()
-    }
+    if path.endswith(".json"):
+        found = mmengine.load(path)["structure"]
+        structure: Structure = {
+            name.replace(".dwconv", ".depthwise_conv"): ([(int(rate[0]), int(rate[1]))], torch.ones(1))
+            for name, rate in found.items()
+        }
+    else:
+        checkpoint = read_checkpoint(path)
+        weights = checkpoint_weights(converted_checkpoint(checkpoint, bare_encoders=True) or checkpoint)
+        structure = {}
+        for name, rates in weights.items():
+            if name.endswith(".depthwise_conv.rates"):
+                name = name.removesuffix(".rates")
+                count = int(weights[f"{name}.num_rates"])
+                dilations = [(down, right) for down, right in rates[:count].tolist()]
+                structure[name] = dilations, weights[f"{name}.branch_weights"].float()
+    if not structure:
+        raise ValueError(f"{path} holds no dilations: a checkpoint of RFConvNeXt is expected")
+    return {_PREFIX.sub("", name): found for name, found in structure.items()}
 
 
 @MODELS.register_module()
 class RFConvNeXt(ConvNeXt):
-    """mmpretrain's ``ConvNeXt`` after mmcv's ``RFSearchHook`` has set its depthwise convolutions.
+    """mmpretrain's ``ConvNeXt`` with a ``BranchedConv2d`` for each depthwise convolution.
 
-    The hook must do so before there is an optimizer and before weights are loaded, so it does while this is built. To
-    search, the same ``search`` settings also go to a ``ResumableRFSearchHook`` in ``default_hooks``, which makes the
-    steps.
-
-    Weights of a plain ConvNeXt and of all modes load in each mode. Where a mode has no branches, a stored branch weight
-    is left out; ``merge`` adds the branches up into one larger dense kernel, with the stored weights of the branches or
-    equal ones, so that it starts as what ``multiple`` computes.
+    Weights of a plain ConvNeXt load in each mode but 'merge', which takes those of a trained 'multiple' and adds the
+    branches up. A checkpoint of the same mode brings its structure along, so a model that only predicts needs no
+    structure file.
 
     Args:
-        mode: 'search' (dilations change while training), 'single' (one dilation each, the one found), 'multiple'
-            (dilations around the one found, learnt weights) or 'merge' (one dense kernel).
-        search: RFSearchHook's settings under ``search``.
-        structure_file: What a search wrote; needed by all modes but 'search', which then starts from it.
+        mode: 'search' (``ResumableRFSearchHook`` in ``default_hooks`` changes the dilations while it trains), 'single'
+            (one dilation each, the mean of those found), 'multiple' (dilations around that mean, learned weights) or
+            'merge' (one dense kernel in place of those of 'multiple'; all but the kernels that grew and the final norm
+            is frozen).
+        structure_file: Checkpoint to read the dilations from, see ``read_structure``: of the search for 'single' and
+            'multiple', of 'multiple' for 'merge'. Without one 'search' starts from 1.
+        num_branches: The most dilations of a convolution.
+        expand_rate: The outer dilations are ``(1 - r)`` and ``(1 + r)`` times that in the middle.
+        branch_weight: Weight of each branch at first.
         **kwargs: As for ``ConvNeXt``.
 
     Raises:
-        ValueError: For an unknown mode, or a structure file that is missing or of another network.
+        ValueError: For an unknown mode, or a structure file of another network.
     """
 
-    def __init__(self, mode: str, search: dict, structure_file: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        structure_file: str | None = None,
+        num_branches: int = 3,
+        expand_rate: float = 0.5,
+        branch_weight: float = 0.01,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        if mode not in _HOOK_MODES:
-            raise ValueError(f"mode={mode!r}; expected one of {', '.join(map(repr, _HOOK_MODES))}")
-        if mode != "search" and structure_file is None:
-            raise ValueError(f"mode={mode!r} needs structure_file, the dilations that a run with mode='search' found")
+        if mode not in get_args(Mode):
+            raise ValueError(f"mode={mode!r}; expected one of {', '.join(map(repr, get_args(Mode)))}")
         self.mode = mode
-        hook = RFSearchHook(_HOOK_MODES[mode], config=dict(search=dict(search)), verbose=False)
-        if structure_file is not None:
-            hook.config["structure"] = read_structure(structure_file)
-        try:
-            hook.init_model(self)
-        except KeyError as error:
-            raise ValueError(f"{structure_file} has no dilation for {error}: it is of another network") from error
-        self._rates: dict[str, list[tuple[int, int]]] = {}
-        if mode == "merge":
-            self._merge_branches()
+        self.structure_file = structure_file
+        self.expand_rate = expand_rate
+        for stage in self.stages:
+            for block in stage:
+                plain = block.depthwise_conv
+                block.depthwise_conv = BranchedConv2d(
+                    plain.in_channels, plain.kernel_size[0], num_branches, branch_weight
+                )
+        # A model that is about to load a checkpoint finds the structure there; ``init_weights`` insists on the file.
+        if structure_file is not None and Path(structure_file).is_file():
+            self._take_structure(read_structure(structure_file))
+        elif mode == "search":
+            self.search_step(estimate=False)
+        elif mode == "merge":
+            for convolution in self.convolutions().values():
+                convolution.merges = True
+        self._freeze()
+        self._changed = [name for name, convolution in self.convolutions().items() if convolution.is_changed]
 
-    def _merge_branches(self) -> None:
-        branches = [(name, module) for name, module in self.named_modules() if isinstance(module, Conv2dRFSearchOp)]
-        for name, module in branches:
-            small = module.op_layer
-            size = merged_kernel_size(small.kernel_size, module.dilation_rates)
-            dense = nn.Conv2d(
-                small.in_channels,
-                small.out_channels,
-                size,
-                padding=(size[0] // 2, size[1] // 2),
-                groups=small.groups,
-                bias=small.bias is not None,
+    def convolutions(self) -> dict[str, BranchedConv2d]:
+        """All depthwise convolutions by name."""
+        return {name: module for name, module in self.named_modules() if isinstance(module, BranchedConv2d)}
+
+    def changed_parameters(self) -> set[str]:
+        """Names of what has learning rates of its own: branch weights, and the convolutions that grew when built."""
+        weights = {f"{name}.branch_weights" for name in self.convolutions()}
+        return weights | {f"{name}.{leaf}" for name in self._changed for leaf in ("weight", "bias")}
+
+    def search_step(self, estimate: bool = True) -> None:
+        """Put each convolution's branches around the dilation that its branch weights speak for."""
+        for convolution in self.convolutions().values():
+            if estimate:
+                convolution.estimate()
+            convolution.expand(self.expand_rate)
+
+    def init_weights(self) -> None:
+        """Initialize as ``init_cfg`` says.
+
+        Raises:
+            FileNotFoundError: If there is no structure file to train from.
+        """
+        if self.mode != "search" and not (self.structure_file and Path(self.structure_file).is_file()):
+            raise FileNotFoundError(
+                f"RFConvNeXt with mode={self.mode!r} needs the dilations of a "
+                f"{'trained rfmultiple' if self.mode == 'merge' else 'search'}, and there is no file "
+                f"{self.structure_file}: train that first, or set model.backbone.structure_file to its checkpoint"
             )
-            self._rates[name] = module.dilation_rates
-            parent, _, child = name.rpartition(".")
-            setattr(self.get_submodule(parent), child, dense)
+        super().init_weights()
+
+    def _take_structure(self, structure: Structure) -> None:
+        convolutions = self.convolutions()
+        missing = convolutions.keys() - structure.keys()
+        if missing:
+            raise ValueError(
+                f"{self.structure_file} has no dilation for {min(missing)}, one of {len(missing)} that it lacks: it is "
+                "of another network"
+            )
+        for name, convolution in convolutions.items():
+            dilations, weights = structure[name]
+            if self.mode == "merge":
+                merge_branches(convolution, dilations)
+                continue
+            convolution.set_dilations([estimated_dilation(dilations, weights[: len(dilations)])])
+            if self.mode == "single":
+                convolution.branch_weights.data[: len(weights)] = weights[: len(convolution.branch_weights)]
+            else:
+                convolution.expand(self.expand_rate)
+
+    def _freeze(self) -> None:
+        """Leave to training what the mode trains."""
+        if self.mode == "merge":
+            for name, parameter in self.named_parameters():
+                parameter.requires_grad_(name.startswith("norm"))
+            for convolution in self.convolutions().values():
+                for trained in (convolution.weight, convolution.bias):
+                    if trained is not None:
+                        trained.requires_grad_(convolution.is_changed)
+        if self.mode in ("single", "merge"):
+            for convolution in self.convolutions().values():
+                convolution.branch_weights.requires_grad_(False)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any) -> None:
-        """Bring stored depthwise convolutions into the form of this mode."""
-        for name, module in self.named_modules():
-            if isinstance(module, Conv2dRFSearchOp):
-                _rename(state_dict, f"{prefix}{name}.", "", "op_layer.")
-            elif name.endswith("depthwise_conv"):
-                _rename(state_dict, f"{prefix}{name}.", "op_layer.", "")
-                branch_weights = state_dict.pop(f"{prefix}{name}.branch_weights", None)
-                if name in self._rates:
-                    self._merge_stored(state_dict, f"{prefix}{name}.weight", name, branch_weights)
+        """Refuse branches where there is to be one dilation; mmcv's names of earlier releases are renamed."""
+        for name in self.convolutions():
+            key = f"{prefix}{name}."
+            for leaf in ("weight", "bias"):
+                if f"{key}op_layer.{leaf}" in state_dict:
+                    warnings.warn(f"{key}op_layer.{leaf} is now {key}{leaf}", DeprecationWarning, stacklevel=2)
+                    state_dict[f"{key}{leaf}"] = state_dict.pop(f"{key}op_layer.{leaf}")
+            count = state_dict.get(f"{key}num_rates")
+            if self.mode == "single" and count is not None and not count.is_meta and int(count) > 1:
+                raise ValueError(
+                    f"{name} has {int(count)} dilations in the checkpoint and one with mode='single': give a "
+                    "checkpoint of a search as structure_file, and load the weights of a ConvNeXt"
+                )
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-    def _merge_stored(self, state_dict: dict, key: str, name: str, branch_weights: Tensor | None) -> None:
-        weight = state_dict.get(key)
-        if weight is None or weight.shape == self.get_submodule(name).weight.shape:
-            return
-        rates = self._rates[name]
-        shares = torch.ones(len(rates)) if branch_weights is None else branch_weights[: len(rates)].abs()
-        state_dict[key] = merged_kernel(weight, rates, (shares / shares.sum()).to(weight))
-
-
-def _rename(state_dict: dict[str, Tensor], prefix: str, have: str, want: str) -> None:
-    for leaf in ("weight", "bias"):
-        if f"{prefix}{have}{leaf}" in state_dict:
-            state_dict[f"{prefix}{want}{leaf}"] = state_dict.pop(f"{prefix}{have}{leaf}")

@@ -18,6 +18,7 @@ CONVNEXT_DEPTHS = (1, 1, 1, 1)
 NARROW = {
     "ResNet": dict(base_channels=8, stem_channels=8),
     "mmpretrain.VisionTransformer": dict(arch=dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=16)),
+    "ScaledPositionViT": dict(arch=dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=16)),
     "mmpretrain.SwinTransformer": dict(arch=dict(embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2])),
     "mmpretrain.ConvNeXt": dict(arch=dict(depths=CONVNEXT_DEPTHS, channels=(8, 8, 16, 16))),
     "RFConvNeXt": dict(arch=dict(depths=CONVNEXT_DEPTHS, channels=(8, 8, 16, 16))),
@@ -96,6 +97,8 @@ def _shrink(entry: dict, root: Path) -> None:
         entry["init_cfg"] = None
     if entry.get("structure_file"):
         entry["structure_file"] = str(root / "structure.json")
+    if kind == "ResumableRFSearchHook":
+        entry["interval"] = 1
     if "num_prototypes" in entry:
         entry.update(SMALL, pretrained=None) if "pretrained" in entry else entry.update(SMALL)
         entry["queue"] = dict(length=2 * BATCH)

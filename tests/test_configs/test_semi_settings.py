@@ -1,7 +1,10 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """The published settings of the semi-supervised rows."""
 
+import re
+
 import pytest
+import yaml
 from mmengine.config import Config
 
 from tests.helpers.small_runs import CONFIGS
@@ -35,7 +38,46 @@ def test_settings(name, subset):
     for loader, split in [("train", "train-semi"), ("val", "validation"), ("test", "validation")]:
         dataset = cfg[f"{loader}_dataloader"].dataset
         assert (dataset.subset, dataset.data_root, dataset.split) == (subset, f"data/ImageNetS{subset}", split)
+    assert not cfg.train_dataloader.drop_last
+    assert cfg.sync_bn is None or "BN" not in str(cfg.model.backbone)
     assert cfg.val_evaluator.matching == cfg.test_evaluator.matching == "identity"
+
+
+# The benchmark's rule: who takes part with 50 or 300 categories pretrains on no other images.
+@pytest.mark.parametrize(
+    "name, start",
+    [
+        ("r18-d32_8xb32-100e_imagenets50", "pass-pretrain_r18_8xb32-200e_imagenets50/epoch_200"),
+        ("r50-d32_8xb32-100e_imagenets300", "pass-pretrain_r50_8xb32-100e_imagenets300/epoch_100"),
+        ("r50-d16_8xb32-100e_imagenets300", "pass-pretrain_r50_8xb32-100e_imagenets300/epoch_100"),
+        ("r50-d16_8xb32-100e_imagenets919", "pass-pretrain_r50_8xb32-100e_imagenets919/epoch_100"),
+    ],
+)
+def test_semi_supervised_rows_start_from_their_own_images(name, start):
+    cfg = Config.fromfile(CONFIGS / f"semi/fcn_{name}.py")
+    assert cfg.model.backbone.init_cfg.checkpoint == f"work_dirs/{start}.pth"
+    [subset] = re.findall(r"imagenets(\d+)$", name)
+    assert cfg.train_dataloader.dataset.subset == int(subset) == cfg.model.decode_head.num_classes - 1
+
+
+def test_protocols_of_the_metafile_follow_the_rule():
+    for model in yaml.safe_load((CONFIGS / "semi/metafile.yml").read_text())["Models"]:
+        cfg, protocol = Config.fromfile(CONFIGS.parent / model["Config"]), model["Metadata"]["Protocol"]
+        if "subset" not in cfg.train_dataloader.dataset:
+            continue
+        own = f"imagenets{cfg.train_dataloader.dataset.subset}/"
+        start = cfg.model.backbone.init_cfg.checkpoint
+        allowed = (start.startswith("work_dirs/pass-pretrain") and own in start) or (
+            own == "imagenets919/" and "pretrain" in start
+        )
+        assert (protocol == "semi-supervised") == allowed, model["Name"]
+        assert allowed or protocol.startswith("free: ")
+
+
+def test_freezing_of_prototypes_in_step_2():
+    for row in ("r18_8xb32-20e_imagenets50", "r50_8xb32-20e_imagenets300", "r50_8xb32-20e_imagenets919"):
+        cfg = Config.fromfile(CONFIGS / f"pass/pass-pixel-attention_{row}.py")
+        assert cfg.default_hooks.prototypes.get("freeze_iters", 0) == 0
 
 
 def test_only_output_stride_16_dilates():

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +36,14 @@ class GoldenCase:
     def arrays(self) -> dict[str, np.ndarray]:
         with np.load(self.path, allow_pickle=False) as file:
             return dict(file)
+
+    def limit(self, *keys: str) -> float:
+        """The number in one of the tolerances, written as "abs 1e-3", "1e-4 * max", "rel 2e-2" or "within 4 %"."""
+        text: Any = self.tolerance
+        for key in keys:
+            text = text[key]
+        value, percent = re.search(r"(\d[\d.]*(?:e-?\d+)?)( %)?", text).groups()
+        return float(value) / (100 if percent else 1)
 
 
 def golden_cases(*kinds: str) -> list[GoldenCase]:

@@ -23,7 +23,7 @@ here with the config named. Figures of different protocols must not be compared:
 | unsupervised | images of the training set, no label of any kind |
 | unsupervised, saliency maps | the same, and saliency maps of any model |
 | free | anything that is said, such as a backbone that was trained elsewhere |
-| semi-supervised | the masks of `train-semi`; a backbone trained with image labels is named |
+| semi-supervised | the masks of `train-semi`; for 50 and 300 categories no pretraining on other images |
 | distance matching | the masks of `train-semi` as supports; nothing is trained |
 
 Weights of the authors are not kept here. Their files convert with `tools/model_converters/`, or load as they are.

@@ -15,7 +15,11 @@ from mmluss.checkpoints.conversion import convert_checkpoint
 from mmluss.checkpoints.imagenetseg_checkpoints import imagenetseg_to_mmluss, left_out_names
 from mmluss.checkpoints.kinds import CheckpointKind, shorten
 
-EXPECTED = {"resnet": CheckpointKind.SEMI_RESNET, "vit": CheckpointKind.VIT, "convnext": CheckpointKind.CONVNEXT}
+EXPECTED = {
+    "resnet": [CheckpointKind.SEMI_RESNET],
+    "vit": [CheckpointKind.VIT],
+    "convnext": [CheckpointKind.CONVNEXT, CheckpointKind.CONVNEXT_TIMM],
+}
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,7 +33,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     logger = MMLogger.get_instance("mmluss")
-    expected = [EXPECTED[args.expect]] if args.expect else []
+    expected = EXPECTED[args.expect] if args.expect else []
     left_out = left_out_names(convert_checkpoint(args.checkpoint, args.out, imagenetseg_to_mmluss, expected))
     if left_out:
         logger.info(

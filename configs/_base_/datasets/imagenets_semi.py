@@ -10,7 +10,7 @@ train_pipeline = [
 train_dataloader = dict(
     batch_size=32,
     num_workers=8,
-    drop_last=True,
+    drop_last=False,
     worker_init_fn=dict(type="seed_worker"),
     sampler=dict(type="DefaultSampler", shuffle=True),
     dataset=dict(

@@ -1,56 +1,48 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""A receptive-field search that can be interrupted."""
+"""The steps of a receptive-field search (RF-Next, arXiv 2206.06637)."""
 
-from mmcv.cnn.rfsearch import Conv2dRFSearchOp, RFSearchHook
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
 
-_KEY = "rf_search"
+from mmluss.models import RFConvNeXt
 
 
+# mmcv's RFSearchHook steps after an epoch, bounds the dilations, and keeps them in attributes, so that a resumed search
+# goes on with the first ones.
 @HOOKS.register_module()
-class ResumableRFSearchHook(RFSearchHook):
-    """mmcv's ``RFSearchHook``, which keeps its step and the dilations found so far in each checkpoint.
+class ResumableRFSearchHook(Hook):
+    """Has an ``RFConvNeXt`` estimate and expand its dilations a few times while it trains.
 
-    mmcv's own has them in attributes only, so that a resumed search would go on with the first dilations.
+    A step is taken before the last iteration of every so many epochs. The dilations are part of the model's state, so a
+    search can be interrupted anywhere.
 
     Args:
-        *args: As for ``RFSearchHook``.
-        **kwargs: Likewise.
+        interval: Epochs between two steps.
+        max_steps: Steps in all; afterwards the branch weights go on learning.
     """
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add the state of the search."""
-        dilations = {
-            name: dict(dilation=list(op.op_layer.dilation), rates=[list(rate) for rate in op.dilation_rates])
-            for name, op in _searched(runner).items()
-        }
-        checkpoint[_KEY] = dict(step=self.config["search"]["step"], dilations=dilations)
+    def __init__(self, interval: int = 10, max_steps: int = 3) -> None:
+        self.interval = interval
+        self.max_steps = max_steps
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take the state of the search up again where training resumes.
+    def before_train(self, runner: Runner) -> None:
+        """Look at the model.
 
         Raises:
-            ValueError: If the checkpoint is of no search, or of another network's.
+            ValueError: If its backbone has nothing to search.
         """
-        if not runner._resume:
+        backbone = get_ori_model(runner.model).backbone
+        if not isinstance(backbone, RFConvNeXt) or backbone.mode != "search":
+            raise ValueError("ResumableRFSearchHook searches the dilations of model.backbone=RFConvNeXt(mode='search')")
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Take a step if it is time for one."""
+        step, left = divmod(runner.iter + 1, self.interval * len(runner.train_dataloader))
+        if left or step > self.max_steps:
             return
-        state = checkpoint.get(_KEY)
-        operations = _searched(runner)
-        if state is None or state["dilations"].keys() != operations.keys():
-            raise ValueError(
-                f"{runner._load_from or runner.work_dir}: the checkpoint is not of this search, so it cannot be "
-                "resumed; start in another work folder"
-            )
-        self.config["search"]["step"] = state["step"]
-        for name, operation in operations.items():
-            found = state["dilations"][name]
-            operation.dilation_rates = [tuple(rate) for rate in found["rates"]]
-            operation.op_layer.dilation = tuple(found["dilation"])
-            operation.op_layer.padding = operation.get_padding(operation.op_layer.dilation)
-
-
-def _searched(runner: Runner) -> dict[str, Conv2dRFSearchOp]:
-    model = get_ori_model(runner.model)
-    return {name: module for name, module in model.named_modules() if isinstance(module, Conv2dRFSearchOp)}
+        backbone = get_ori_model(runner.model).backbone
+        backbone.search_step()
+        found = ", ".join(f"{c.dilation[0]}x{c.dilation[1]}" for c in backbone.convolutions().values())
+        runner.logger.info(f"step {step} of {self.max_steps}: dilations {found}")

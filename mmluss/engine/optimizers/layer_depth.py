@@ -8,6 +8,10 @@ from typing import Any
 # mmseg's and timm's ResNets ("layer1.0.") and timm's EfficientNets ("blocks.1.0.").
 _RESIDUAL_BLOCK = re.compile(r"(?:^|\.)(layer\d+|blocks\.\d+)\.(\d+)\.")
 
+# mmpretrain's ConvNeXts.
+_CONVNEXT_BLOCK = re.compile(r"stages\.(\d+)\.(\d+)\.")
+_CONVNEXT_DOWNSAMPLING = re.compile(r"downsample_layers\.(\d+)\.")
+
 
 def residual_block_depths(names: Iterable[str]) -> dict[str, int]:
     """Depth of each parameter of a network of residual blocks.
@@ -30,11 +34,36 @@ def residual_block_depths(names: Iterable[str]) -> dict[str, int]:
     return depths
 
 
+def convnext_depths(names: Iterable[str]) -> tuple[dict[str, int], int]:
+    """Depth of each parameter of mmpretrain's ConvNeXt: one a block, and one a downsampling in front of a stage.
+
+    Args:
+        names: Names of all its parameters.
+
+    Returns:
+        Name -> 0 for the stem, 1, 2, ... in order of computation, the head's depth for the final norm; and the head's.
+    """
+    names = list(names)
+    steps = {tuple(map(int, match.groups())) for name in names if (match := _CONVNEXT_BLOCK.match(name))}
+    # The downsampling in front of a stage comes before its block 0; the stem is the first stage's.
+    order = sorted(steps | {(stage, -1) for stage, _ in steps})
+    depths, head = {step: depth for depth, step in enumerate(order)}, len(order)
+    found = {}
+    for name in names:
+        block, downsampling = _CONVNEXT_BLOCK.match(name), _CONVNEXT_DOWNSAMPLING.match(name)
+        if block:
+            found[name] = depths[int(block[1]), int(block[2])]
+        else:
+            found[name] = depths[int(downsampling[1]), -1] if downsampling else head
+    return found, head
+
+
 def layer_depths(backbone: Any) -> tuple[dict[str, int], int]:
     """Depth of each parameter of a backbone, and the depth of what follows the backbone.
 
-    Backbones that know their depths (mmpretrain's ``get_layer_depth``: a block each for vision transformers and Swin,
-    groups of blocks for ConvNeXt) are asked; all others are taken for networks of residual blocks.
+    ConvNeXts are treated by ``convnext_depths``, as mmpretrain groups their blocks. Other backbones that know their
+    depths (mmpretrain's ``get_layer_depth``: a block each for vision transformers and Swin) are asked; all others are
+    taken for networks of residual blocks.
 
     Args:
         backbone: Any backbone.
@@ -46,6 +75,8 @@ def layer_depths(backbone: Any) -> tuple[dict[str, int], int]:
         ValueError: If the backbone neither knows its depths nor has blocks that can be told from their names.
     """
     names = [name for name, _ in backbone.named_parameters()]
+    if any(_CONVNEXT_DOWNSAMPLING.match(name) for name in names):
+        return convnext_depths(names)
     if hasattr(backbone, "get_layer_depth"):
         depths = {name: backbone.get_layer_depth(name) for name in names}
         return {name: depth for name, (depth, _) in depths.items()}, next(iter(depths.values()))[1] - 1

@@ -38,11 +38,12 @@ def test_vision_transformer():
 def test_convnext():
     arch = dict(depths=[3, 3, 9, 3], channels=[4, 4, 8, 8])
     depths, head = layer_depths(MODELS.build(dict(type="mmpretrain.ConvNeXt", arch=arch)))
-    assert head == 7
-    assert depths["downsample_layers.0.0.weight"] == 0
-    assert depths["stages.0.2.gamma"] == 1
-    assert [depths[f"stages.2.{block}.gamma"] for block in (0, 3, 8)] == [3, 4, 5]
-    assert depths["stages.3.0.gamma"] == 6
+    assert head == 22
+    assert [depths[f"downsample_layers.{stage}.0.weight"] for stage in range(4)] == [0, 4, 8, 18]
+    assert [depths[f"stages.0.{block}.gamma"] for block in range(3)] == [1, 2, 3]
+    assert [depths[f"stages.2.{block}.gamma"] for block in (0, 3, 8)] == [9, 12, 17]
+    assert depths["stages.3.0.gamma"] == 19
+    assert depths["norm3.weight"] == 22
 
 
 def test_timm_network_of_residual_blocks():
