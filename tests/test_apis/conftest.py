@@ -53,6 +53,9 @@ def _shorten(cfg: Config, data_root: Path, epochs: int) -> None:
                 transform["size"] = 32
             elif transform["type"] == "mmpretrain.ResizeEdge":
                 transform["scale"] = 48
+    if cfg.get("test_dataloader") is not None:
+        # inference_model reads this variable, MMSegInferencer the data loader.
+        cfg.test_pipeline = cfg.test_dataloader.dataset.pipeline
 
 
 @pytest.fixture(scope="session")
