@@ -64,6 +64,8 @@ def test_names_of_predicted_ids_do_not_matter(images: list, order: list[int], ma
     left, right = counted(images, kind), counted(renamed, kind)
     if matching != "majority":
         assume(is_unique(left.shared_images() if matching == "image" else left.shared_pixels()))
+        # A tie goes to the smallest category, and that of an id that shares nothing is arbitrary.
+        assume(not left.ties)
     expected, _ = compute_scores(left, find_matching(left, matching))
     scores, _ = compute_scores(right, find_matching(right, matching))
     assert scores == pytest.approx(expected, nan_ok=True)
