@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from mmluss.utils.image_files import register_heif
 
@@ -18,6 +18,8 @@ MOST_PIXELS = 178_956_970
 """Pillow's limit for what may be an attack with a small file that unpacks to a huge image."""
 LEAST_SIDE = 16
 MOST_ELONGATED = 8
+_ORIENTATION_TAG = 0x0112
+_BITS_PER_SAMPLE_TAG = 258
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 
 
@@ -43,14 +45,17 @@ def read_photo(path: str | Path, max_side: int | None = MAX_SIDE) -> np.ndarray:
     register_heif()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # Pillow warns from half of the limit on, where cameras of 100 megapixels are; above the limit it raises.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", message="Corrupt EXIF")
             with Image.open(path) as image:
                 _check_size(*image.size)
+                if _has_wide_colors(image):
+                    return _shrunk(_wide_colors(path, image.getexif().get(_ORIENTATION_TAG, 1)), max_side)
                 if max_side is not None:
                     image.draft("RGB", (max_side, max_side))
                 return _shrunk(_rgb(ImageOps.exif_transpose(image)), max_side)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         raise ValueError(f"{path}: more than {MOST_PIXELS:,} pixels") from None
     except (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, MemoryError) as error:
         raise ValueError(f"{path}: {_reason(path, error)}") from error
@@ -88,6 +93,31 @@ def _rgb(image: Image.Image) -> np.ndarray:
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
     return np.asarray(image.convert("RGB"))
+
+
+def _has_wide_colors(image: Image.Image) -> bool:
+    """Whether a file holds colors of 16 bits, of which Pillow keeps the upper eight only or which it refuses."""
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        # Pillow names the mode in the file in its tiles: "RGB;16B" or "RGBA;16B".
+        return any(";16" in str(tile[3]) for tile in image.tile) and image.mode in ("RGB", "RGBA")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        bits = image.tag_v2.get(_BITS_PER_SAMPLE_TAG, (8,))
+        return image.mode in ("RGB", "RGBA", "RGBX") and max(bits) == 16
+    return False
+
+
+def _wide_colors(path: str | Path, orientation: int) -> np.ndarray:
+    decoded = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None:
+        raise ValueError("damaged, or colors of 16 bits in a form that cannot be read")
+    values = decoded[..., 2::-1].astype(np.float32)
+    image = _eight_bits(values).astype(np.float32)
+    if decoded.shape[2] == 4:
+        opacity = decoded[..., 3:].astype(np.float32) / np.float32(65535)
+        image = np.float32(255) + (image - np.float32(255)) * opacity
+    upright = Image.fromarray(np.rint(image).astype(np.uint8))
+    upright.getexif()[_ORIENTATION_TAG] = orientation
+    return np.asarray(ImageOps.exif_transpose(upright))
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import struct
+import zlib
+
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -33,6 +37,43 @@ def test_twelve_bits_in_sixteen_are_stretched(messy_folder):
     assert photo.min() == 0 and photo.max() == 255
     gray = np.asarray(Image.fromarray(gradient()).convert("L")).astype(float)
     assert np.corrcoef(photo[..., 0].ravel(), gray.ravel())[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("opaque", [True, False])
+def test_colors_of_twelve_bits_in_sixteen_are_stretched(tmp_path, suffix, opaque):
+    path = tmp_path / f"wide color.{suffix}"
+    values = gradient().astype(np.uint16) * 16
+    if not opaque:
+        values = np.dstack([values, np.full(values.shape[:2], 65535, np.uint16)])
+        values[:, :8, 3] = 0
+    order = [2, 1, 0] if opaque else [2, 1, 0, 3]
+    assert cv2.imwrite(str(path), values[..., order])
+    photo = read_photo(path)
+    start = 0 if opaque else 8
+    expected = gradient()[:, start:].astype(int)
+    low, high = gradient().min(), gradient().max()
+    assert np.abs(photo[:, start:] - (expected - low) * (255 / (high - low))).max() <= 1
+    assert (photo[:, :start] == 255).all()
+
+
+def test_wide_colors_are_turned_upright(tmp_path):
+    values = np.ascontiguousarray(np.rot90(gradient()).astype(np.uint16) * 16)
+    content = bytearray(cv2.imencode(".png", values[..., ::-1])[1].tobytes())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    body = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    content[33:33] = chunk
+    (tmp_path / "turned.png").write_bytes(content)
+    photo = read_photo(tmp_path / "turned.png").astype(int)
+    assert photo.shape == gradient().shape
+    assert np.corrcoef(photo.ravel(), gradient().ravel())[0, 1] > 0.999
+
+
+def test_photos_of_a_hundred_megapixels_count(tmp_path):
+    Image.new("1", (12000, 9000), 1).save(tmp_path / "large.png")
+    assert read_photo(tmp_path / "large.png").shape == (768, 1024, 3)
 
 
 @pytest.mark.parametrize("name", sorted(set(BAD) - {"notes.txt"}))
