@@ -17,7 +17,10 @@ ruff format --check
 echo "[lint] mypy"
 mypy
 echo "[lint] documentation"
-NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+# Not --quiet: it hides warnings from --strict too, and the build would pass with broken links.
+site=$(mktemp -d)
+NO_MKDOCS_2_WARNING=1 mkdocs build --strict --site-dir "$site"
+rm -rf "$site"
 if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
   echo "[lint] pre-commit"
   SKIP=ruff-check,ruff-format,mypy pre-commit run --all-files
