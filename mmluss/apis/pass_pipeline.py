@@ -52,6 +52,11 @@ class PASSPipeline:
     Raises:
         FileNotFoundError: If a step config, the data or the warm start is missing.
         ValueError: If a control is unknown.
+
+    Example: ::
+
+        cfg = Config.fromfile("configs/pipelines/pass-sharp_efficientnet-lite0_mini-imagenets.py")
+        scores = PASSPipeline(cfg, "OUT", data_root="PHOTOS").run()
     """
 
     def __init__(

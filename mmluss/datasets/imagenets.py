@@ -57,6 +57,18 @@ class ImageNetSDataset(BaseSegDataset):
         FileNotFoundError: For a missing folder, category folder, label map or saliency map.
         ValueError: For an unknown subset, split or category folder, a split without images, images beside category
             folders, two images whose names differ in the suffix only, or ``classes`` of a wrong length.
+
+    Example:
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from mmluss.datasets.label_codec import write_label_map
+        >>> root = tempfile.mkdtemp()
+        >>> os.makedirs(f"{root}/validation/cat")
+        >>> _ = cv2.imwrite(f"{root}/validation/cat/tom.png", np.zeros((4, 4, 3), np.uint8))
+        >>> write_label_map(f"{root}/validation-segmentation/cat/tom.png", np.ones((4, 4), int))
+        >>> dataset = ImageNetSDataset(root, split="validation")
+        >>> dataset.metainfo["classes"], dataset[0]["relative_path"]
+        (('other', 'cat'), 'cat/tom')
     """
 
     def __init__(

@@ -51,6 +51,14 @@ class LUSSMetric(BaseMetric):
 
     Raises:
         ValueError: If an option is unknown or does not go with another.
+
+    Example:
+        >>> metric = LUSSMetric()
+        >>> metric.dataset_meta = dict(classes=["other", "cat", "dog"])
+        >>> predicted, true = torch.tensor([[[0, 2, 2]]]), torch.tensor([[[0, 1, 1]]])
+        >>> metric.process(None, [dict(pred_sem_seg=dict(data=predicted), gt_sem_seg=dict(data=true))])
+        >>> metric.evaluate(size=1)["Acc"]
+        100.0
     """
 
     @deprecated_api_warning({"num_predicted": "num_clusters"}, cls_name="LUSSMetric")

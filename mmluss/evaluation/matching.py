@@ -22,6 +22,10 @@ def assign_one_to_one(counts: np.ndarray) -> np.ndarray:
     Returns:
         Int64 (K + 1,), the category of each predicted id: 0 for 0, and ``UNMATCHED`` for the K - N predicted ids that
         are left over where K > N. Predicted ids that share nothing with any free category get an arbitrary free one.
+
+    Example:
+        >>> assign_one_to_one(np.array([[5, 4], [9, 0]])).tolist()
+        [0, 2, 1]
     """
     match = np.full(counts.shape[0] + 1, UNMATCHED, np.int64)
     match[0] = 0
@@ -45,6 +49,10 @@ def assign_majority(counts: np.ndarray) -> np.ndarray:
 
     Returns:
         Int64 (K + 1,), the category of each predicted id: 0 for 0, and ``UNMATCHED`` for ids that share nothing.
+
+    Example:
+        >>> assign_majority(np.array([[5, 4], [9, 0]])).tolist()
+        [0, 1, 1]
     """
     match = np.full(counts.shape[0] + 1, UNMATCHED, np.int64)
     match[0] = 0

@@ -26,6 +26,14 @@ class LUSSSegmentor(EncoderDecoder):
     config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default None); and
     ``one_category`` (default False): all foreground of an image gets the category that is most probable in it, for
     sets with one thing a photo.
+
+    Example:
+        >>> model = LUSSSegmentor(
+        ...     backbone=dict(type="ResNet", depth=18, stem_channels=8, base_channels=8, norm_cfg=dict(type="BN")),
+        ...     decode_head=dict(type="LinearHead", num_classes=51),
+        ... ).eval()
+        >>> model.predict(torch.rand(1, 3, 64, 96))[0].pred_sem_seg.shape
+        (64, 96)
     """
 
     def _init_decode_head(self, decode_head: dict) -> None:
