@@ -1,10 +1,10 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Seconds and memory of image clustering: k-means beside faiss's own, and spectral clustering by landmarks.
 
-Rows are made like embeddings: unit vectors in half precision, as many loose groups as clusters. faiss's k-means is given
-the same rows in single precision, which it needs, with the same number of rounds, and one start. The limit measured
-beside it is the matrix product of all rows and all centroids alone, once a round. Each figure comes from a process of
-its own; ``MiB`` is the growth of the peak memory over the rows.
+Rows are made like embeddings: unit vectors in half precision, as many loose groups as clusters. faiss's k-means is
+given the same rows in single precision, which it needs, with the same number of rounds, and one start. The limit
+measured beside it is the matrix product of all rows and all centroids alone, once a round. Each figure comes from a
+process of its own; ``MiB`` is the growth of the peak memory over the rows.
 
     python benchmarks/clustering.py --threads 2 --json clustering.json
     python benchmarks/clustering.py --sizes 100000x512x300 --landmark-sizes 25000x512x300 50000x512x300
