@@ -56,7 +56,8 @@ class ImageNetSDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: For a missing folder, category folder, label map or saliency map.
         ValueError: For an unknown subset, split or category folder, a split without images, images beside category
-            folders, two images whose names differ in the suffix only, or ``classes`` of a wrong length.
+            folders, photos that are not read (of another format, or in folders below a category's), two images whose
+            names differ in the suffix only, or ``classes`` of a wrong length.
     """
 
     def __init__(

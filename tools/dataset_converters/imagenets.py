@@ -24,7 +24,7 @@ from rich.table import Table
 
 from mmluss.datasets.categories import SUBSETS, subset_categories
 from mmluss.datasets.imagenets import SPLITS_WITH_MASKS
-from mmluss.datasets.split_folder import list_folder, list_images
+from mmluss.datasets.split_folder import list_folder
 from mmluss.utils.atomic_files import replace_by
 
 # ILSVRC folders whose images belong to another category of ImageNet-S-919.
@@ -127,10 +127,10 @@ def list_split(imagenet: Path, lists: Path, subset: int, split: str) -> dict[str
 
 def index_images(folder: Path) -> dict[str, Path]:
     """Path of each image by name, in the folder and its category folders."""
-    folders, images = list_folder(str(folder))
-    index = {name: folder / name for name in images}
-    for category in folders:
-        index.update((name, folder / category / name) for name in list_images(str(folder / category)))
+    listing = list_folder(str(folder))
+    index = {name: folder / name for name in listing.images}
+    for category in listing.folders:
+        index.update((name, folder / category / name) for name in list_folder(str(folder / category)).images)
     return index
 
 
@@ -150,7 +150,7 @@ def train_full_tasks(imagenet: Path, root: Path, copy: bool) -> list[Task]:
         return [_folder_task([source], target, copy)]
     if target.is_symlink():
         target.unlink()
-    return [_folder_task([source / name], target / name, copy) for name in list_folder(str(source))[0]]
+    return [_folder_task([source / name], target / name, copy) for name in list_folder(str(source)).folders]
 
 
 def _folder_task(sources: list[Path], target: Path, copy: bool) -> Task:
@@ -167,7 +167,7 @@ def fill(sources: list[Path], target: Path, copy: bool) -> None:
     if target.is_symlink():
         target.unlink()
     for source in sources:
-        for name in list_images(str(source)):
+        for name in list_folder(str(source)).images:
             place(source / name, target / name, copy)
 
 
@@ -243,7 +243,7 @@ def prepare_subset(args: argparse.Namespace, lists: Path, subset: int, pool: Exe
 
 def count_images(folder: Path) -> int:
     """Number of images in the category folders of a split."""
-    return sum(len(list_images(str(folder / category))) for category in list_folder(str(folder))[0])
+    return sum(len(list_folder(str(folder / category)).images) for category in list_folder(str(folder)).folders)
 
 
 def require_folder(path: Path) -> Path:
