@@ -26,6 +26,7 @@ from mmluss.datasets.categories import SUBSETS, subset_categories
 from mmluss.datasets.imagenets import SPLITS_WITH_MASKS
 from mmluss.datasets.split_folder import list_folder
 from mmluss.utils.atomic_files import replace_by
+from mmluss.utils.safe_paths import leads_out
 
 # ILSVRC folders whose images belong to another category of ImageNet-S-919.
 MERGED_CATEGORIES = {
@@ -88,15 +89,19 @@ def read_list(lists: Path, name: str) -> list[tuple[str, str]]:
 
     Raises:
         FileNotFoundError: Where the list is missing.
-        ValueError: Naming a line that does not hold two paths CATEGORY/NAME.
+        ValueError: Naming a line that does not hold two paths CATEGORY/NAME, or a file that is no text.
     """
     path = lists / name
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such list")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text in UTF-8") from error
     pairs = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         columns = line.split()
-        if len(columns) != 2 or any(column.count("/") != 1 or ".." in column for column in columns):
+        if len(columns) != 2 or any(column.count("/") != 1 or leads_out(column) for column in columns):
             raise ValueError(f"{path}, line {number}: not two paths CATEGORY/NAME: {line!r}")
         pairs.append((columns[0], columns[1]))
     return pairs
