@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """All steps of PASS in a row, each by mmseg's own train and test tools, with controls measured in the same run."""
 
-import json
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +16,9 @@ from mmluss.apis.result_panel import TestedModel, draw_result_panel
 from mmluss.apis.step_screen import StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.tool_processes import call_mmseg_tool
+from mmluss.apis.training_log import training_records
 from mmluss.datasets.imagenets import dataset_categories
-from mmluss.utils.atomic_files import write_json
+from mmluss.utils.atomic_files import read_json, write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
 from mmluss.utils.image_files import is_image
 
@@ -320,17 +320,16 @@ def _last_checkpoint(folder: Path) -> Path:
 
 
 def _scores(folder: Path) -> dict[str, float | str]:
-    scores = json.loads((folder / _SCORES).read_text())["scores"]
+    scores = read_json(folder / _SCORES, ["scores"])["scores"]
     return {name: scores[name] for name in ("mIoU", "Acc", "FMeasure")}
 
 
 def _label_figures(folder: Path) -> dict[str, float | str]:
-    manifest = json.loads((folder / "pixel_labels" / "manifest.json").read_text())
+    manifest = read_json(folder / "pixel_labels" / "manifest.json", ("clustering", "threshold"))
     figures = {name: manifest["clustering"][name] for name in ("nmi", "accuracy") if name in manifest["clustering"]}
     return dict(figures, threshold=manifest["threshold"]["value"])
 
 
 def _last_losses(folder: Path, *names: str) -> dict[str, float | str]:
-    lines = [line for log in sorted(folder.glob("*/vis_data/scalars.json")) for line in log.read_text().splitlines()]
-    records = [record for record in map(json.loads, lines) if names[0] in record]
+    records = [record for record in training_records(folder) if names[0] in record]
     return {name: records[-1][name] for name in names} if records else {}

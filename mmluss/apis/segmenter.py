@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Names and outlines the things in new photos with the model of a finished run, in three lines of Python."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from mmluss.apis.discovery import last_checkpoint
 from mmluss.checkpoints.files import read_checkpoint
 from mmluss.datasets.photos import read_photo
 from mmluss.datasets.photos.reading import MAX_SIDE
+from mmluss.utils.atomic_files import read_json
 
 _LOADERS = ("LoadPhoto", "LoadImageFromFile")
 _READ_AHEAD = 8
@@ -208,7 +208,7 @@ def find_model(source: str | Path) -> tuple[Path, Path | None]:
     run = source / "run.json"
     if not run.is_file():
         raise FileNotFoundError(f"{source} is no checkpoint, and no folder of a finished run (run.json is not in it)")
-    folder = source / "work" / json.loads(run.read_text())["steps"]["finetune"]
+    folder = source / "work" / read_json(run, ["steps"])["steps"]["finetune"]
     return last_checkpoint(folder), source / "clusters.csv"
 
 

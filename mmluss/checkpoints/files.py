@@ -1,11 +1,11 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Reading foreign checkpoints without running code from them, and writing ours completely or not at all."""
 
-import pickle
+import re
 import zipfile
 from argparse import Namespace
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,34 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"No checkpoint at {path}.")
-    try:
+    with unreadable_named(path):
         checkpoint = _load(path)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).partition("\n")[0] or "it ends early"
-        raise ValueError(
-            f"{path} cannot be read as weights ({reason}). Is it a checkpoint, complete, and saved "
-            "with nothing but tensors and numbers?"
-        ) from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f"{path} holds a {type(checkpoint).__name__}, not a checkpoint.")
     return checkpoint
+
+
+@contextmanager
+def unreadable_named(path: str | Path) -> Iterator[None]:
+    """Name a file whose reading fails: damaged ones make ``torch.load`` fail in every way there is.
+
+    Args:
+        path: The file that is read.
+
+    Raises:
+        ValueError: In place of whatever went wrong, but for the permission to read.
+    """
+    try:
+        yield
+    except PermissionError:
+        raise
+    except Exception as error:
+        unsafe = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it holds a {unsafe[1]}, which takes code" if unsafe else "it was cut off, or is something else"
+        raise ValueError(
+            f"{path} cannot be read as weights ({reason}). Is it a checkpoint, complete, and saved with nothing but "
+            "tensors and numbers?"
+        ) from error
 
 
 def peek_checkpoint(path: str | Path, map_location: str = "cpu") -> Any:
@@ -55,7 +72,8 @@ def peek_checkpoint(path: str | Path, map_location: str = "cpu") -> Any:
         return None
     try:
         return _load(path, map_location, mmap=zipfile.is_zipfile(path))
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
+    # A damaged file fails in every way there is; whoever reads it whole says so.
+    except Exception:
         return None
 
 

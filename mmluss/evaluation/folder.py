@@ -15,6 +15,7 @@ from mmluss.datasets.label_codec import read_label_map
 from mmluss.evaluation.counts import LabelCounts
 from mmluss.evaluation.evaluation import Evaluation, merge_counts
 from mmluss.evaluation.thresholds import ThresholdSweep
+from mmluss.utils.safe_paths import leads_out
 
 IMAGES_A_TASK = 32
 NAMES_SHOWN = 20
@@ -31,12 +32,18 @@ def read_name_list(path: str | os.PathLike) -> list[str]:
         path: Text file, one image a line; of several names in a line the last one counts.
 
     Raises:
-        ValueError: If a name occurs twice or there is none.
+        ValueError: If a name occurs twice or leads out of its folder, there is none, or the file is no text.
     """
-    lines = [line.split() for line in Path(path).read_text().splitlines()]
+    try:
+        lines = [line.split() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text in UTF-8") from error
     names = [os.path.splitext(words[-1])[0] for words in lines if words]
     if not names:
         raise ValueError(f"{path}: no names in this list")
+    outside = [name for name in names if leads_out(name)]
+    if outside:
+        raise ValueError(f"{path}: names that lead out of their folder: {listing(outside)}")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{path}: names that occur twice: {listing(twice)}")

@@ -94,6 +94,11 @@ class LUSSMetric(BaseMetric):
         self._held_back: tuple[list[torch.Tensor], str] | None = None
         self._seen = 0
 
+    @property
+    def largest_id(self) -> int | None:
+        """Largest predicted id that is scored; None where predictions are written only. Needs ``dataset_meta``."""
+        return None if self.format_only else self._build_evaluation().num_clusters
+
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Count a batch.
 
@@ -161,7 +166,11 @@ class LUSSMetric(BaseMetric):
         return result.scores
 
     def _new_evaluation(self) -> Evaluation:
-        self._evaluation = Evaluation(
+        self._evaluation = self._build_evaluation()
+        return self._evaluation
+
+    def _build_evaluation(self) -> Evaluation:
+        return Evaluation(
             len(self.dataset_meta["classes"]) - 1,
             self.matching,
             self.num_clusters,
@@ -169,7 +178,6 @@ class LUSSMetric(BaseMetric):
             self.count_ignored_area,
             self.thresholds,
         )
-        return self._evaluation
 
     def _count_held_back(self) -> None:
         if self._held_back is None:

@@ -24,8 +24,9 @@ from rich.table import Table
 
 from mmluss.datasets.categories import SUBSETS, subset_categories
 from mmluss.datasets.imagenets import SPLITS_WITH_MASKS
-from mmluss.datasets.split_folder import list_folder, list_images
+from mmluss.datasets.split_folder import list_folder
 from mmluss.utils.atomic_files import replace_by
+from mmluss.utils.safe_paths import leads_out
 
 # ILSVRC folders whose images belong to another category of ImageNet-S-919.
 MERGED_CATEGORIES = {
@@ -88,15 +89,19 @@ def read_list(lists: Path, name: str) -> list[tuple[str, str]]:
 
     Raises:
         FileNotFoundError: Where the list is missing.
-        ValueError: Naming a line that does not hold two paths CATEGORY/NAME.
+        ValueError: Naming a line that does not hold two paths CATEGORY/NAME, or a file that is no text.
     """
     path = lists / name
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such list")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text in UTF-8") from error
     pairs = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         columns = line.split()
-        if len(columns) != 2 or any(column.count("/") != 1 or ".." in column for column in columns):
+        if len(columns) != 2 or any(column.count("/") != 1 or leads_out(column) for column in columns):
             raise ValueError(f"{path}, line {number}: not two paths CATEGORY/NAME: {line!r}")
         pairs.append((columns[0], columns[1]))
     return pairs
@@ -127,10 +132,10 @@ def list_split(imagenet: Path, lists: Path, subset: int, split: str) -> dict[str
 
 def index_images(folder: Path) -> dict[str, Path]:
     """Path of each image by name, in the folder and its category folders."""
-    folders, images = list_folder(str(folder))
-    index = {name: folder / name for name in images}
-    for category in folders:
-        index.update((name, folder / category / name) for name in list_images(str(folder / category)))
+    listing = list_folder(str(folder))
+    index = {name: folder / name for name in listing.images}
+    for category in listing.folders:
+        index.update((name, folder / category / name) for name in list_folder(str(folder / category)).images)
     return index
 
 
@@ -150,7 +155,7 @@ def train_full_tasks(imagenet: Path, root: Path, copy: bool) -> list[Task]:
         return [_folder_task([source], target, copy)]
     if target.is_symlink():
         target.unlink()
-    return [_folder_task([source / name], target / name, copy) for name in list_folder(str(source))[0]]
+    return [_folder_task([source / name], target / name, copy) for name in list_folder(str(source)).folders]
 
 
 def _folder_task(sources: list[Path], target: Path, copy: bool) -> Task:
@@ -167,7 +172,7 @@ def fill(sources: list[Path], target: Path, copy: bool) -> None:
     if target.is_symlink():
         target.unlink()
     for source in sources:
-        for name in list_images(str(source)):
+        for name in list_folder(str(source)).images:
             place(source / name, target / name, copy)
 
 
@@ -243,7 +248,7 @@ def prepare_subset(args: argparse.Namespace, lists: Path, subset: int, pool: Exe
 
 def count_images(folder: Path) -> int:
     """Number of images in the category folders of a split."""
-    return sum(len(list_images(str(folder / category))) for category in list_folder(str(folder))[0])
+    return sum(len(list_folder(str(folder / category)).images) for category in list_folder(str(folder)).folders)
 
 
 def require_folder(path: Path) -> Path:

@@ -17,7 +17,8 @@ from mmpretrain.utils import get_ori_model
 from mmseg.registry import DATASETS, HOOKS
 
 from mmluss.checkpoints.files import write_checkpoint
-from mmluss.clustering.pseudo_label_run import PseudoLabelRun, check_inputs
+from mmluss.clustering.input_checks import check_inputs
+from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
 
