@@ -52,6 +52,10 @@ class StageRecord:
         entry = self._stages.get(stage)
         return entry is not None and (inputs is None or entry["inputs"] == _plain(inputs))
 
+    def finished(self, stage: str) -> bool:
+        """Whether a stage is finished, whatever it is made from."""
+        return self._stages.get(stage, {}).get("result") is not None
+
     def changed(self, stage: str, inputs: Mapping[str, Any]) -> list[str]:
         """Names of the things that are not what the stage was begun with."""
         before, now = self._stages.get(stage, {}).get("inputs", {}), _plain(inputs)

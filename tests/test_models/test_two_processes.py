@@ -56,7 +56,7 @@ def compute(rank: int, processes: int) -> dict:
     for step in data["embeddings"]:
         queue.push([share(embeddings, rank, processes) for embeddings in step])
     results["queue"] = queue.embeddings
-    results["queue_rows"] = torch.stack([queue.rows(0), queue.rows(1)])
+    results["queue_rows"] = torch.stack([queue.rows(crop, BATCH // processes) for crop in range(2)])
 
     model = build_pretrainer()
     run = DistributedDataParallel(model) if processes > 1 else model

@@ -170,6 +170,10 @@ def averaged_weights(runner: Runner) -> Iterator[None]:
         yield
     finally:
         for hook in hooks:
+            # Buffers that are averaged, too, are swapped as well, and must have the sizes that labeling gave them.
+            if hook.ema_model.update_buffers:
+                head = get_ori_model(runner.model).decode_head
+                hook.ema_model.module.decode_head.set_centroids(head.centroids, float(head.threshold))
             hook._swap_ema_parameters()
 
 
