@@ -15,6 +15,8 @@ from torch import Tensor
 
 from mmluss.utils.atomic_files import replace_file
 
+_NPY_MAGIC = b"\x93NUMPY"
+
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint as tensors, numbers and containers; nothing else is unpickled.
@@ -89,12 +91,14 @@ def read_centroids(path: str | Path) -> Tensor:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"No centroids at {path}.")
-    if Path(path).suffix == ".npy":
-        centroids = torch.from_numpy(np.load(path, allow_pickle=False))
-    else:
-        centroids = torch.load(path, map_location="cpu", weights_only=True)
-        if isinstance(centroids, Mapping):
-            centroids = centroids.get("centroids", centroids.get("decode_head.centroids"))
+    with open(path, "rb") as file:
+        is_array = file.read(len(_NPY_MAGIC)) == _NPY_MAGIC
+    try:
+        centroids = torch.from_numpy(np.load(path, allow_pickle=False)) if is_array else _load(path)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as centroids ({str(error).partition(chr(10))[0]}).") from error
+    if isinstance(centroids, Mapping):
+        centroids = centroids.get("centroids", centroids.get("decode_head.centroids"))
     if not isinstance(centroids, Tensor) or centroids.ndim != 2:
         raise ValueError(f"{path} holds no centroids: an array (N, C), or a dict with one as 'centroids', is expected.")
     return centroids.float()

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from mmluss.datasets.categories import SUBSETS, subset_categories
 from mmluss.datasets.imagenets import SPLITS_WITH_MASKS
+from mmluss.datasets.mask_archives import find_mask_archive
 from mmluss.datasets.split_folder import list_folder
 from mmluss.utils.atomic_files import replace_by
 from mmluss.utils.safe_paths import leads_out
@@ -50,7 +51,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("lists", type=Path, help="the toolbox's checkout, or its folder of lists")
     parser.add_argument("out", type=Path, help="folder to put ImageNetS50, ImageNetS300 and ImageNetS919 in")
     parser.add_argument(
-        "--annotations", type=Path, help="folder of ImageNetS50.zip, ImageNetS300.zip, ImageNetS919.zip"
+        "--annotations", type=Path, help="folder of the archives of masks, with or without the hash in their names"
     )
     parser.add_argument("--subsets", type=int, nargs="+", choices=SUBSETS, default=SUBSETS)
     parser.add_argument("--copy", action="store_true", help="copy the images, do not link them")
@@ -200,10 +201,8 @@ def extract_masks(archive: Path, lists: Path, root: Path, subset: int) -> None:
     """Write the masks of train-semi and validation from an annotation archive.
 
     Raises:
-        FileNotFoundError: Where there is no such archive, or it lacks masks of the lists.
+        FileNotFoundError: Where it lacks masks of the lists.
     """
-    if not archive.is_file():
-        raise FileNotFoundError(f"{archive}: no such annotation archive")
     names = (f"ImageNetSemi_im{subset}_train.txt", f"ImageNetS_im{subset}_validation.txt")
     wanted = [
         f"{split}-segmentation/{mask}"
@@ -241,7 +240,7 @@ def prepare_subset(args: argparse.Namespace, lists: Path, subset: int, pool: Exe
     for _ in track(done, f"ImageNet-S-{subset}: images", len(tasks)):
         pass
     if args.annotations is not None:
-        extract_masks(args.annotations / f"ImageNetS{subset}.zip", lists, root, subset)
+        extract_masks(find_mask_archive(args.annotations, subset), lists, root, subset)
         counts = counts | {f"{split}-segmentation": counts[split] for split in SPLITS_WITH_MASKS}
     return {split: (count_images(root / split), count) for split, count in counts.items()}
 
