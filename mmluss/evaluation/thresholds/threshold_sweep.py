@@ -14,6 +14,7 @@ from mmluss.evaluation.matching import assign_majority, assign_one_to_one
 from mmluss.evaluation.scores import MATCHINGS, find_matching
 from mmluss.evaluation.thresholds.threshold_curve import curve_ious, curve_matchings
 from mmluss.evaluation.thresholds.threshold_histogram import ThresholdHistogram, threshold_histogram
+from mmluss.utils.renamed_arguments import renamed_arguments
 
 
 class ThresholdSweep:
@@ -42,6 +43,7 @@ class ThresholdSweep:
         0.6
     """
 
+    @renamed_arguments({"num_predicted": "num_clusters"}, "ThresholdSweep")
     def __init__(
         self,
         num_categories: int,
