@@ -20,7 +20,7 @@ from mmluss.clustering.embeddings import extract_embeddings
 from mmluss.clustering.image_batches import batches_of_equal_shape, image_sizes
 from mmluss.clustering.kmeans import KMeansResult, kmeans
 from mmluss.clustering.label_writing import all_labels_written, remove_labels, write_pixel_labels
-from mmluss.clustering.settings import PseudoLabelSettings
+from mmluss.clustering.settings import PseudoLabelSettings, check_inputs
 from mmluss.clustering.spectral import spectral_clusters
 from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
 from mmluss.utils.atomic_files import replace_file, write_json
@@ -28,30 +28,6 @@ from mmluss.utils.fingerprints import dataset_fingerprint, pipeline_text, settin
 from mmluss.utils.stage_record import StageRecord
 
 CENTROID_STATE = ("decode_head.centroids", "decode_head.threshold")
-
-
-def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation: BaseDataset | None) -> None:
-    """Find out before hours of work what would stop it.
-
-    Args:
-        dataset: Training images.
-        settings: How to cluster and label.
-        validation: Validation images.
-
-    Raises:
-        ValueError: Fewer images than clusters; threshold "val" without validation images, or without known categories.
-    """
-    if len(dataset) < settings.num_clusters:
-        raise ValueError(
-            f"{len(dataset)} images cannot make {settings.num_clusters} clusters: give more images, or a smaller "
-            "num_clusters"
-        )
-    if settings.threshold != "val":
-        return
-    if validation is None:
-        raise ValueError("threshold 'val' needs validation images with masks; without any, use 'otsu' or a number")
-    if len(validation.metainfo["classes"]) < 2:
-        raise ValueError("threshold 'val' needs validation images of known categories: give classes in metainfo")
 
 
 class PseudoLabelRun:

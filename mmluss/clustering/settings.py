@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mmengine.dataset import BaseDataset
+
 
 @dataclass(frozen=True)
 class PseudoLabelSettings:
@@ -60,3 +62,27 @@ class PseudoLabelSettings:
     def chosen(self, *names: str) -> dict[str, Any]:
         """Some of the settings, by name."""
         return {name: getattr(self, name) for name in names}
+
+
+def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation: BaseDataset | None) -> None:
+    """Find out before hours of work what would stop it.
+
+    Args:
+        dataset: Training images.
+        settings: How to cluster and label.
+        validation: Validation images.
+
+    Raises:
+        ValueError: Fewer images than clusters; threshold "val" without validation images, or without known categories.
+    """
+    if len(dataset) < settings.num_clusters:
+        raise ValueError(
+            f"{len(dataset)} images cannot make {settings.num_clusters} clusters: give more images, or a smaller "
+            "num_clusters"
+        )
+    if settings.threshold != "val":
+        return
+    if validation is None:
+        raise ValueError("threshold 'val' needs validation images with masks; without any, use 'otsu' or a number")
+    if len(validation.metainfo["classes"]) < 2:
+        raise ValueError("threshold 'val' needs validation images of known categories: give classes in metainfo")

@@ -17,9 +17,9 @@ from mmpretrain.utils import get_ori_model
 from mmseg.registry import DATASETS, HOOKS
 
 from mmluss.checkpoints.files import write_checkpoint
-from mmluss.clustering.pseudo_label_run import PseudoLabelRun, check_inputs
+from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
-from mmluss.clustering.settings import PseudoLabelSettings
+from mmluss.clustering.settings import PseudoLabelSettings, check_inputs
 
 
 @HOOKS.register_module()
