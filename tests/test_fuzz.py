@@ -17,7 +17,7 @@ from mmluss.apis.cluster_names import ClusterNames, read_cluster_names
 from mmluss.apis.label_run import read_suggestion
 from mmluss.apis.run_results import RunFolder
 from mmluss.apis.segmenter import find_model
-from mmluss.apis.training_log import training_records
+from mmluss.apis.training_folder import training_records
 from mmluss.checkpoints.conversion import convert_checkpoint
 from mmluss.checkpoints.files import peek_checkpoint, read_checkpoint
 from mmluss.checkpoints.imagenetseg_checkpoints import imagenetseg_to_mmluss
@@ -220,7 +220,7 @@ def test_logs_of_training(tmp_path, lines):
     path = tmp_path / "1" / "vis_data" / "scalars.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"\n".join([b'{"loss": 1.0, "step": 1}', *lines]))
-    records = training_records(tmp_path)
+    records = list(training_records(tmp_path))
     assert records[0] == dict(loss=1.0, step=1)
     assert all(isinstance(record, dict) for record in records)
 

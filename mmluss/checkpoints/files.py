@@ -93,10 +93,8 @@ def read_centroids(path: str | Path) -> Tensor:
         raise FileNotFoundError(f"No centroids at {path}.")
     with open(path, "rb") as file:
         is_array = file.read(len(_NPY_MAGIC)) == _NPY_MAGIC
-    try:
+    with unreadable_named(path):
         centroids = torch.from_numpy(np.load(path, allow_pickle=False)) if is_array else _load(path)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as centroids ({str(error).partition(chr(10))[0]}).") from error
     if isinstance(centroids, Mapping):
         centroids = centroids.get("centroids", centroids.get("decode_head.centroids"))
     if not isinstance(centroids, Tensor) or centroids.ndim != 2:
