@@ -106,12 +106,12 @@ class Segmenter:
             raise ValueError(f"{self.checkpoint} does not hold its config; give a checkpoint that training wrote")
         cfg = Config.fromstring(text, ".py")
         cfg.model.backbone.init_cfg = None
-        cfg.model.pretrained = None
-        if cfg.model.type == "LUSSSegmentor":
-            cfg.model.pop("pretrained")
+        cfg.model.pop("pretrained", None)
         self.cfg = cfg
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = MODELS.build(cfg.model)
+        if not hasattr(self.model, "decode_head"):
+            raise ValueError(f"{self.checkpoint} is of {cfg.model.type}, which names no pixels; give a fine-tuned one")
         load_state_dict(self.model, checkpoint["state_dict"], strict=True)
         self.model.to(self.device).eval()
         loader = cfg.get("test_dataloader") or cfg.train_dataloader
