@@ -13,6 +13,7 @@ Command = Callable[[argparse.Namespace, Console], None]
 # Named here as well as in mmluss.apis, whose import takes seconds.
 DEFAULT_THRESHOLD = 0.8
 FORMATS = ("coco", "yolo", "voc", "cvat", "masks", "csv")
+MODEL_FORMATS = ("onnx", "torchscript")
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -53,6 +54,11 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     export.add_argument("run_folder", metavar="out", help="folder of results")
     export.add_argument("--format", required=True, choices=FORMATS)
     export.add_argument("--to", help="folder to write to; default: OUT/export/FORMAT")
+
+    model = _add(commands, "export-model", _export_model, "write the model as one file that runs without this package")
+    model.add_argument("model", help="folder of results, or a checkpoint")
+    model.add_argument("--format", required=True, choices=MODEL_FORMATS)
+    model.add_argument("--to", help="file to write; default: OUT/export/model.onnx or .pt, or beside the checkpoint")
 
     for command in commands.choices.values():
         command.add_argument("--verbose", action="store_true", help="show everything that is printed")
@@ -162,6 +168,22 @@ def _export(args: argparse.Namespace, console: Console) -> None:
     target = Path(args.to) if args.to else folder.out / "export" / args.format
     written = export_annotations(watched, names, target, args.format)
     console.print(f"{len(photos)} photos: {written}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _export_model(args: argparse.Namespace, console: Console) -> None:
+    from mmluss.apis.model_export import TIMED_SIZE, export_model
+
+    written = export_model(args.model, args.format, args.to)
+    for missing in written.left_out:
+        console.print(f"left out: {missing}", highlight=False, markup=False, soft_wrap=True)
+    height, width = TIMED_SIZE
+    console.print(
+        f"{written.path}: {written.megabytes:.1f} MB, {written.milliseconds:.0f} ms for a photo of {width} x {height} "
+        f"pixels on this CPU; labels as PyTorch's in {written.agreement:.2%} of the pixels or more",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _progress(title: str, console: Console) -> Callable[[Sequence[str]], Iterable[str]]:
