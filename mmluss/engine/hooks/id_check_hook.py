@@ -49,7 +49,9 @@ class IdCheckHook(Hook):
 
     @staticmethod
     def _check_metrics(stage: str, evaluator: Evaluator, largest: int | None) -> None:
-        for metric in evaluator.metrics if largest is not None else ():
+        if largest is None:
+            return
+        for metric in evaluator.metrics:
             scored = metric.largest_id if isinstance(metric, LUSSMetric) and metric.dataset_meta else None
             if scored is not None and largest > scored:
                 raise ValueError(
