@@ -4,6 +4,7 @@
 import copy
 
 from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel
 from mmengine.runner import BaseLoop, Runner
 from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
@@ -30,6 +31,8 @@ class CheckpointCheckHook(Hook):
         if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
             return
         model = get_ori_model(runner.model)
+        if isinstance(model, BaseTTAModel):
+            model = model.module
         weights = checkpoint_weights(checkpoint)
         try:
             check_covers(weights, model, str(runner._load_from or runner.work_dir))
