@@ -1,10 +1,12 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Optimizers, schedules and hooks."""
+"""Loops, optimizers, schedules and hooks."""
 
 from mmluss.engine.hooks import (
     CheckpointCheckHook,
     CollapseWarningHook,
     EpochSeedHook,
+    FiniteLossHook,
+    IdCheckHook,
     PrototypeHook,
     PrototypeKMeansHook,
     PseudoLabelHook,
@@ -12,6 +14,7 @@ from mmluss.engine.hooks import (
     ScoreFilesHook,
     SupportHook,
 )
+from mmluss.engine.loops import FullBatchTrainLoop
 from mmluss.engine.optimizers import LARC, LayerDecayOptimWrapperConstructor
 from mmluss.engine.schedulers import WarmupCosineLR
 
@@ -20,6 +23,9 @@ __all__ = [
     "CheckpointCheckHook",
     "CollapseWarningHook",
     "EpochSeedHook",
+    "FiniteLossHook",
+    "FullBatchTrainLoop",
+    "IdCheckHook",
     "LayerDecayOptimWrapperConstructor",
     "PrototypeHook",
     "PrototypeKMeansHook",

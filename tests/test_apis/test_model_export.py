@@ -111,7 +111,7 @@ def test_every_head_and_backbone(name, form, tmp_path):
     ("name", "reason"),
     [
         (SEMI.format("vit-s16-sere_8xb32-100e_imagenets50"), "ScaledPositionViT cannot be written"),
-        ("distance_matching/knn_efficientnet-lite0_flowers15.py", "is of KNNSegmentor, which names no pixels"),
+        ("distance_matching/knn_efficientnet-lite0_flowers15.py", "holds a backbone for distance matching"),
     ],
 )
 def test_what_cannot_be_written_is_said_before_a_file_is_there(name, reason, tmp_path):
