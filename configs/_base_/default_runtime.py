@@ -28,3 +28,5 @@ log_processor = dict(by_epoch=True)
 log_level = "INFO"
 load_from = None
 resume = False
+# tools/test.py --tta; the passes are the data set's tta_pipeline.
+tta_model = dict(type="LUSSTTAModel")

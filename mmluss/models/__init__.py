@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Models of the four steps of PASS and the pure functions they are made of."""
 
+from mmluss.models.averaged_passes import LUSSTTAModel
 from mmluss.models.data_preprocessor import LUSSDataPreProcessor, MultiCropDataPreProcessor
 from mmluss.models.embedding_queue import EmbeddingQueue
 from mmluss.models.grabcut import GrabCut
@@ -23,6 +24,7 @@ __all__ = [
     "KNNSegmentor",
     "LUSSDataPreProcessor",
     "LUSSSegmentor",
+    "LUSSTTAModel",
     "LinearHead",
     "MultiCropDataPreProcessor",
     "NormalConv",
