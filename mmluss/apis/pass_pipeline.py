@@ -5,22 +5,26 @@ import json
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
+from mmluss.apis.data_folders import read_from
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.named_hooks import name_project_hooks
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
+from mmluss.apis.step_launcher import StepLauncher
 from mmluss.apis.step_screen import StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
-from mmluss.apis.tool_processes import call_mmseg_tool
+from mmluss.apis.submission_step import SUBMISSION, submission_step
+from mmluss.apis.tool_processes import call_in_process
 from mmluss.datasets.imagenets import dataset_categories
 from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
-from mmluss.utils.image_files import is_image
+from mmluss.utils.image_files import count_images
 
 Figures = Callable[[Path], dict[str, float | str]]
 
@@ -28,6 +32,7 @@ CONTROLS = ("no_pretraining", "untrained", "raw_color")
 _SCORES = "scores.json"
 _LABEL_CHECKPOINT = "pixel_labels.pth"
 _MATCH = "match.json"
+_SUBMISSION_STEP = "5_submission"
 
 
 class PASSPipeline:
@@ -41,17 +46,19 @@ class PASSPipeline:
     or fewer categories), ``data_root``,
     ``warm_start`` (checkpoint whose ``backbone.`` weights start step 1, or None), ``protocol`` (words for the report),
     ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_color``), ``panel`` (arguments of
-    ``draw_result_panel``) and ``overrides``: for each step, what to change in its config.
+    ``draw_result_panel``), ``submission`` (fields of ``Method``: predictions of the test images are packed for the
+    server that scores them) and ``overrides``: for each step, what to change in its config.
 
     Args:
         cfg: The pipeline config.
         work_dir: Each step gets a sub-folder of it.
         data_root: In place of the config's.
         screen: Shows a line a step; what steps print then goes to ``WORK_DIR/logs``. None lets it through.
+        launch: Says in which processes training and tests run; by default in one.
 
     Raises:
         FileNotFoundError: If a step config, the data or the warm start is missing.
-        ValueError: If a control is unknown.
+        ValueError: If a control is unknown, or a submission is not possible.
     """
 
     def __init__(
@@ -60,8 +67,10 @@ class PASSPipeline:
         work_dir: str | Path,
         data_root: str | None = None,
         screen: StepScreen | None = None,
+        launch: StepLauncher | None = None,
     ) -> None:
         self.cfg = cfg
+        self.launch = launch or StepLauncher()
         self.screen = screen
         self.controls = _known_controls(cfg)
         self.data_root = str(data_root or cfg.data_root)
@@ -77,12 +86,14 @@ class PASSPipeline:
             step: _step_config(folder, cfg[step], f"{cfg.filename}: step {step}: ")
             for step in ("pretrain", "pixel_attention", "finetune")
         }
+        self.submission = submission_step(cfg, self._step_cfg("finetune"), self.data_root, self.num_clusters)
 
     def run(self) -> dict:
         """Do all steps that are not done and write the report.
 
         Returns:
-            The report: ``steps`` (name, seconds, key figures), ``protocol`` and ``miou`` by row of the comparison.
+            The report: ``steps`` (name, seconds, key figures), ``protocol``, ``miou`` by row of the comparison and the
+            path of the ``submission``, where one is asked for.
         """
         pretrained = self._pretrain()
         labels = self._label("2_pixel_attention", pretrained)
@@ -95,6 +106,8 @@ class PASSPipeline:
             miou=miou,
             steps=[dict(name=step.name, seconds=step.seconds, figures=step.figures) for step in self.steps.results],
         )
+        if self.submission is not None:
+            report["submission"] = str(self.steps.work_dir / _SUBMISSION_STEP / SUBMISSION)
         write_json(self.steps.work_dir / "report.json", report)
         return report
 
@@ -102,8 +115,9 @@ class PASSPipeline:
         label_scores = self._test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT)
         finetuned = self._finetune("3_finetune", pretrained, labels)
         final = self._test("4_test", finetuned)
+        self._submit(finetuned, final)
         miou: dict[str, float | str] = {
-            "pixel labels (step 2)": label_scores.figures["mIoU"],
+            self._label_row: label_scores.figures["mIoU"],
             "fine-tuned (step 4)": final.figures["mIoU"],
         }
         for control in self.controls:
@@ -150,7 +164,7 @@ class PASSPipeline:
 
     def _step_cfg(self, step: str) -> Config:
         cfg = Config.fromfile(self.step_cfgs[step])
-        if not _set_data_root(list(cfg.values()), self.data_root):
+        if not read_from(cfg, self.data_root):
             raise ValueError(f"{self.step_cfgs[step]}: no data set with a data_root, so {self.data_root} is not read")
         cfg.merge_from_dict(_flat(self.cfg.get("overrides", {}).get(step, {})))
         name_project_hooks(cfg)
@@ -212,11 +226,12 @@ class PASSPipeline:
     ) -> StepResult:
         def work(folder: Path) -> None:
             cfg.dump(folder / "config.py")
-            images = sum(is_image(path.name) for path in Path(self.data_root, "train").rglob("*"))
-            iterations = cfg.train_cfg.max_epochs * images // cfg.train_dataloader.batch_size
+            images = count_images(Path(self.data_root, cfg.train_dataloader.dataset.get("split", "train")))
+            batch = cfg.train_dataloader.batch_size * self.launch.processes
+            iterations = cfg.train_cfg.max_epochs * (images // batch)
             with self._watched(name, TrainingShare(folder, iterations)) as watch:
                 arguments = [folder / "config.py", "--work-dir", folder, "--resume"]
-                call_mmseg_tool("train", arguments, self._log(name), watch)
+                self.launch("train", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data)
         hashes |= {Path(path).name: file_fingerprint(path) for path in inputs if path is not None}
@@ -233,10 +248,35 @@ class PASSPipeline:
             cfg.dump(folder / "config.py")
             with self._watched(name, lambda: 0.0) as watch:
                 arguments = [folder / "config.py", path, "--work-dir", folder]
-                call_mmseg_tool("test", arguments, self._log(name), watch)
+                self.launch("test", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_fingerprint(path))
         return self.steps.run(name, hashes, work, _scores, [_SCORES, _MATCH])
+
+    @property
+    def _label_row(self) -> str:
+        # Images to score have no saliency maps, so there the attention takes their place.
+        saliency = self._step_cfg("pixel_attention").default_hooks.pseudo_labels.get("saliency_root")
+        return "pixel labels (step 2)" if saliency is None else "pixel attention without saliency (step 2)"
+
+    def _submit(self, finetuned: StepResult, final: StepResult) -> None:
+        submission = self.submission
+        if submission is None:
+            return
+        path, match_file = _last_checkpoint(finetuned.folder), final.folder / _MATCH
+        cfg = Config.fromfile(finetuned.folder / "config.py")
+
+        def work(folder: Path) -> None:
+            submission.prediction_cfg(cfg, folder).dump(folder / "config.py")
+            with self._watched(_SUBMISSION_STEP, lambda: 0.0) as watch:
+                arguments = [folder / "config.py", path, "--work-dir", folder]
+                self.launch("test", arguments, self._log(_SUBMISSION_STEP), watch)
+                title = f"pack {folder / SUBMISSION}"
+                call_in_process(title, submission.pack, (folder, match_file), self._log(_SUBMISSION_STEP), watch)
+
+        hashes = dict(config=_text_hash(cfg), data=self.data, method=settings_fingerprint(asdict(submission.method)))
+        hashes |= dict(checkpoint=file_fingerprint(path), match=file_fingerprint(match_file))
+        self.steps.run(_SUBMISSION_STEP, hashes, work, lambda _: {}, [SUBMISSION])
 
     def _log(self, name: str) -> Path | None:
         return None if self.screen is None else self.steps.work_dir / "logs" / f"{name}.log"
@@ -284,19 +324,6 @@ def _step_config(folder: Path, config: str, place: str) -> Path:
 
 def _backbone_of(checkpoint: str | Path) -> dict:
     return dict(type="Pretrained", checkpoint=str(checkpoint), prefix="backbone.")
-
-
-def _set_data_root(node: object, data_root: str) -> int:
-    """Have all data sets below a node read this folder; the number of them."""
-    found = 0
-    if isinstance(node, dict):
-        if "type" in node and "data_root" in node:
-            node["data_root"] = data_root
-            found = 1
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        found += sum(_set_data_root(child, data_root) for child in node)
-    return found
 
 
 def _flat(options: dict, prefix: str = "") -> dict:

@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Optimizers, schedules and hooks."""
+"""Optimizers, schedules, hooks and the wrapper of models of many processes."""
 
 from mmluss.engine.hooks import (
     CheckpointCheckHook,
@@ -12,6 +12,7 @@ from mmluss.engine.hooks import (
     ScoreFilesHook,
     SupportHook,
 )
+from mmluss.engine.model_wrapper import LUSSDataParallel
 from mmluss.engine.optimizers import LARC, LayerDecayOptimWrapperConstructor
 from mmluss.engine.schedulers import WarmupCosineLR
 
@@ -20,6 +21,7 @@ __all__ = [
     "CheckpointCheckHook",
     "CollapseWarningHook",
     "EpochSeedHook",
+    "LUSSDataParallel",
     "LayerDecayOptimWrapperConstructor",
     "PrototypeHook",
     "PrototypeKMeansHook",
