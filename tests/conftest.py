@@ -1,9 +1,11 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.small_world import write_saliency, write_split
+from tests.helpers.tiny_models import write_tiny_checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +17,15 @@ def photo_root(tmp_path_factory) -> Path:
     write_saliency(root, "train", root / "saliency")
     write_saliency(root, "validation", root / "validation-saliency")
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory) -> Callable[[str], Path]:
+    """Gives the final checkpoint of a kind of model (``tests.helpers.tiny_models.MODEL_KINDS``), written once."""
+    folder = tmp_path_factory.mktemp("tiny_checkpoints")
+
+    def get(kind: str) -> Path:
+        path = folder / f"{kind}.pth"
+        return path if path.is_file() else write_tiny_checkpoint(path, kind)
+
+    return get

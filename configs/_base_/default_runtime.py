@@ -21,6 +21,8 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="SegVisualizationHook"),
     epoch_seed=dict(type="EpochSeedHook"),
+    finite_loss=dict(type="FiniteLossHook"),
+    id_check=dict(type="IdCheckHook"),
 )
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(type="SegLocalVisualizer", vis_backends=vis_backends, name="visualizer")

@@ -1,26 +1,24 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """All steps of PASS in a row, each by mmseg's own train and test tools, with controls measured in the same run."""
 
-import json
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
-from mmluss.apis.data_folders import read_from
-from mmluss.apis.mmseg_tools import find_config
-from mmluss.apis.named_hooks import name_project_hooks
+from mmluss.apis.pipeline_config import find_step_config, known_controls, number_of_clusters, step_config
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
+from mmluss.apis.step_figures import SCORES, label_figures, last_values, main_scores
 from mmluss.apis.step_launcher import StepLauncher
 from mmluss.apis.step_screen import StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.submission_step import SUBMISSION, submission_step
 from mmluss.apis.tool_processes import call_in_process
+from mmluss.apis.training_folder import backbone_of, last_checkpoint
 from mmluss.datasets.imagenets import dataset_categories
 from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
@@ -28,8 +26,6 @@ from mmluss.utils.image_files import count_images
 
 Figures = Callable[[Path], dict[str, float | str]]
 
-CONTROLS = ("no_pretraining", "untrained", "raw_color")
-_SCORES = "scores.json"
 _LABEL_CHECKPOINT = "pixel_labels.pth"
 _MATCH = "match.json"
 _SUBMISSION_STEP = "5_submission"
@@ -59,6 +55,11 @@ class PASSPipeline:
     Raises:
         FileNotFoundError: If a step config, the data or the warm start is missing.
         ValueError: If a control is unknown, or a submission is not possible.
+
+    Example: ::
+
+        cfg = Config.fromfile("configs/pipelines/pass-sharp_efficientnet-lite0_mini-imagenets.py")
+        scores = PASSPipeline(cfg, "OUT", data_root="PHOTOS").run()
     """
 
     def __init__(
@@ -72,18 +73,18 @@ class PASSPipeline:
         self.cfg = cfg
         self.launch = launch or StepLauncher()
         self.screen = screen
-        self.controls = _known_controls(cfg)
+        self.controls = known_controls(cfg)
         self.data_root = str(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_fingerprint(self.data_root)
-        self.num_clusters = _num_clusters(cfg)
+        self.num_clusters = number_of_clusters(cfg)
         self.scored = Path(self.data_root, "validation-segmentation").is_dir()
         self.warm_start = cfg.get("warm_start")
         if self.warm_start is not None and not Path(self.warm_start).is_file():
             raise FileNotFoundError(f"warm_start checkpoint {self.warm_start} does not exist.")
         folder = Path(cfg.filename).parent
         self.step_cfgs = {
-            step: _step_config(folder, cfg[step], f"{cfg.filename}: step {step}: ")
+            step: find_step_config(folder, cfg[step], f"{cfg.filename}: step {step}: ")
             for step in ("pretrain", "pixel_attention", "finetune")
         }
         self.submission = submission_step(cfg, self._step_cfg("finetune"), self.data_root, self.num_clusters)
@@ -137,7 +138,7 @@ class PASSPipeline:
         labels, final = folder / "2_pixel_attention", folder / "3_finetune"
         return draw_result_panel(
             TestedModel(labels / "config.py", labels / _LABEL_CHECKPOINT, folder / "2_pixel_labels_test" / _MATCH),
-            TestedModel(final / "config.py", _last_checkpoint(final), folder / "4_test" / _MATCH),
+            TestedModel(final / "config.py", last_checkpoint(final), folder / "4_test" / _MATCH),
             folder / "panel.png",
             **self.cfg.get("panel", {}),
         )
@@ -157,28 +158,23 @@ class PASSPipeline:
 
         def work(folder: Path) -> None:
             datasets = [DATASETS.build(dict(cfg, pipeline=[])) for cfg in (train_cfg, test_cfg)]
-            write_json(folder / _SCORES, dict(scores=score_raw_color(*datasets)))
+            write_json(folder / SCORES, dict(scores=score_raw_color(*datasets)))
 
-        result = self.steps.run("c3_raw_color", dict(data=self.data), work, _scores, [_SCORES])
+        result = self.steps.run("c3_raw_color", dict(data=self.data), work, main_scores, [SCORES])
         return "k-means on raw color", result
 
     def _step_cfg(self, step: str) -> Config:
-        cfg = Config.fromfile(self.step_cfgs[step])
-        if not read_from(cfg, self.data_root):
-            raise ValueError(f"{self.step_cfgs[step]}: no data set with a data_root, so {self.data_root} is not read")
-        cfg.merge_from_dict(_flat(self.cfg.get("overrides", {}).get(step, {})))
-        name_project_hooks(cfg)
-        return cfg
+        return step_config(self.step_cfgs[step], self.data_root, self.cfg.get("overrides", {}).get(step, {}))
 
     def _pretrain(self) -> StepResult:
         cfg = self._step_cfg("pretrain")
         if self.warm_start is not None:
-            cfg.model.backbone.init_cfg = _backbone_of(self.warm_start)
-        return self._train("1_pretrain", cfg, [self.warm_start], lambda folder: _last_losses(folder, "loss", "i2i"))
+            cfg.model.backbone.init_cfg = backbone_of(self.warm_start)
+        return self._train("1_pretrain", cfg, [self.warm_start], lambda folder: last_values(folder, "loss", "i2i"))
 
     def _label(self, name: str, pretrained: StepResult | None, untrained: bool = False) -> StepResult:
         cfg = self._step_cfg("pixel_attention")
-        checkpoint = None if pretrained is None else _last_checkpoint(pretrained.folder)
+        checkpoint = None if pretrained is None else last_checkpoint(pretrained.folder)
         cfg.model.pretrained = None if checkpoint is None else str(checkpoint)
         if checkpoint is None:
             # Without step 1 the projector is random; attention learnt through a random projector means nothing.
@@ -186,7 +182,7 @@ class PASSPipeline:
             cfg.model.backbone.init_cfg = None
             if not untrained and self.warm_start is not None:
                 checkpoint = self.warm_start
-                cfg.model.backbone.init_cfg = _backbone_of(checkpoint)
+                cfg.model.backbone.init_cfg = backbone_of(checkpoint)
         hook = cfg.default_hooks.get("pseudo_labels")
         if hook is None:
             raise ValueError(
@@ -196,12 +192,12 @@ class PASSPipeline:
         if not self.scored and hook.get("threshold", "val") == "val":
             hook.threshold = "otsu"
         self._expect_clusters(cfg)
-        return self._train(name, cfg, [checkpoint], _label_figures, [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"])
+        return self._train(name, cfg, [checkpoint], label_figures, [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"])
 
     def _finetune(self, name: str, pretrained: StepResult | None, labels: StepResult) -> StepResult:
         cfg = self._step_cfg("finetune")
-        checkpoint = self.warm_start if pretrained is None else _last_checkpoint(pretrained.folder)
-        cfg.model.backbone.init_cfg = None if checkpoint is None else _backbone_of(checkpoint)
+        checkpoint = self.warm_start if pretrained is None else last_checkpoint(pretrained.folder)
+        cfg.model.backbone.init_cfg = backbone_of(checkpoint)
         cfg.train_dataloader.dataset.label_root = str(labels.folder / "pixel_labels")
         cfg.train_dataloader.dataset.num_clusters = self.num_clusters
         cfg.model.decode_head.num_classes = self.num_clusters + 1
@@ -213,7 +209,7 @@ class PASSPipeline:
             for part in ("dataloader", "evaluator", "cfg"):
                 cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
-        return self._train(name, cfg, inputs, lambda folder: _last_losses(folder, "decode.acc_seg"))
+        return self._train(name, cfg, inputs, lambda folder: last_values(folder, "decode.acc_seg"))
 
     def _expect_clusters(self, cfg: Config) -> None:
         """There may be more or fewer clusters than categories to score them by."""
@@ -238,20 +234,20 @@ class PASSPipeline:
         return self.steps.run(name, hashes, work, figures, outputs or ["last_checkpoint"])
 
     def _test(self, name: str, trained: StepResult, checkpoint: str | None = None) -> StepResult:
-        path = trained.folder / checkpoint if checkpoint else _last_checkpoint(trained.folder)
+        path = trained.folder / checkpoint if checkpoint else last_checkpoint(trained.folder)
         cfg = Config.fromfile(trained.folder / "config.py")
 
         def work(folder: Path) -> None:
             # Training left its own way to go on in the config; a test loads its checkpoint and nothing else.
             cfg.resume, cfg.load_from = False, None
-            cfg.test_evaluator.update(scores_file=str(folder / _SCORES), match_file=str(folder / _MATCH))
+            cfg.test_evaluator.update(scores_file=str(folder / SCORES), match_file=str(folder / _MATCH))
             cfg.dump(folder / "config.py")
-            with self._watched(name, lambda: 0.0) as watch:
+            with self._watched(name) as watch:
                 arguments = [folder / "config.py", path, "--work-dir", folder]
                 self.launch("test", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_fingerprint(path))
-        return self.steps.run(name, hashes, work, _scores, [_SCORES, _MATCH])
+        return self.steps.run(name, hashes, work, main_scores, [SCORES, _MATCH])
 
     @property
     def _label_row(self) -> str:
@@ -263,12 +259,12 @@ class PASSPipeline:
         submission = self.submission
         if submission is None:
             return
-        path, match_file = _last_checkpoint(finetuned.folder), final.folder / _MATCH
+        path, match_file = last_checkpoint(finetuned.folder), final.folder / _MATCH
         cfg = Config.fromfile(finetuned.folder / "config.py")
 
         def work(folder: Path) -> None:
             submission.prediction_cfg(cfg, folder).dump(folder / "config.py")
-            with self._watched(_SUBMISSION_STEP, lambda: 0.0) as watch:
+            with self._watched(_SUBMISSION_STEP) as watch:
                 arguments = [folder / "config.py", path, "--work-dir", folder]
                 self.launch("test", arguments, self._log(_SUBMISSION_STEP), watch)
                 title = f"pack {folder / SUBMISSION}"
@@ -281,78 +277,12 @@ class PASSPipeline:
     def _log(self, name: str) -> Path | None:
         return None if self.screen is None else self.steps.work_dir / "logs" / f"{name}.log"
 
-    @contextmanager
-    def _watched(self, name: str, share: Callable[[], float]) -> Iterator[Callable[[], None] | None]:
+    def _watched(
+        self, name: str, share: Callable[[], float] = lambda: 0.0
+    ) -> AbstractContextManager[Callable[[], None] | None]:
         """A line of the screen while a step is at work."""
-        if self.screen is None:
-            yield None
-            return
-        finished = False
-        update = self.screen.watch(name.replace("_", " "), lambda: 1.0 if finished else min(0.99, share()))
-        yield update
-        finished = True
-        update()
-
-
-def _known_controls(cfg: Config) -> list[str]:
-    controls = list(cfg.get("controls", ()))
-    if "raw_colour" in controls:
-        warnings.warn(f"{cfg.filename}: the control raw_colour is called raw_color now.", FutureWarning, stacklevel=3)
-        controls[controls.index("raw_colour")] = "raw_color"
-    unknown = [control for control in controls if control not in CONTROLS]
-    if unknown:
-        raise ValueError(f"{cfg.filename}: no control {unknown[0]!r}; known are {', '.join(CONTROLS)}")
-    return controls
-
-
-def _num_clusters(cfg: Config) -> int:
-    if "num_categories" not in cfg:
-        return int(cfg.num_clusters)
-    warnings.warn(f"{cfg.filename}: num_categories is called num_clusters now.", FutureWarning, stacklevel=3)
-    return int(cfg.num_categories)
-
-
-def _step_config(folder: Path, config: str, place: str) -> Path:
-    """A config beside a pipeline config, or one that comes with the package where the pipeline config is elsewhere."""
-    if (folder / config).is_file():
-        return folder / config
-    try:
-        return find_config(config.removeprefix("../"))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{place}{folder / config} does not exist. {error}") from None
-
-
-def _backbone_of(checkpoint: str | Path) -> dict:
-    return dict(type="Pretrained", checkpoint=str(checkpoint), prefix="backbone.")
-
-
-def _flat(options: dict, prefix: str = "") -> dict:
-    flat: dict = {}
-    for key, value in options.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+        return nullcontext() if self.screen is None else self.screen.step(name.replace("_", " "), share)
 
 
 def _text_hash(cfg: Config) -> str:
     return settings_fingerprint(cfg.to_dict())
-
-
-def _last_checkpoint(folder: Path) -> Path:
-    return folder / Path((folder / "last_checkpoint").read_text().strip()).name
-
-
-def _scores(folder: Path) -> dict[str, float | str]:
-    scores = json.loads((folder / _SCORES).read_text())["scores"]
-    return {name: scores[name] for name in ("mIoU", "Acc", "FMeasure")}
-
-
-def _label_figures(folder: Path) -> dict[str, float | str]:
-    manifest = json.loads((folder / "pixel_labels" / "manifest.json").read_text())
-    figures = {name: manifest["clustering"][name] for name in ("nmi", "accuracy") if name in manifest["clustering"]}
-    return dict(figures, threshold=manifest["threshold"]["value"])
-
-
-def _last_losses(folder: Path, *names: str) -> dict[str, float | str]:
-    lines = [line for log in sorted(folder.glob("*/vis_data/scalars.json")) for line in log.read_text().splitlines()]
-    records = [record for record in map(json.loads, lines) if names[0] in record]
-    return {name: records[-1][name] for name in names} if records else {}

@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """From what a run left in its folders to the facts of its report."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmluss.apis.photo_table import PhotoTable
+from mmluss.apis.training_folder import training_records
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.visualization.report import ClusterFacts, Curve, Histogram, MapPoint, Picture, ReportFacts
 from mmluss.visualization.report.embedding_map import embedding_map
@@ -164,12 +164,8 @@ def training_losses(folders: dict[str, Path], key: str = "loss") -> dict[str, Cu
     """
     curves = {}
     for name, folder in folders.items():
-        lines = [
-            line for log in sorted(folder.glob("*/vis_data/scalars.json")) for line in log.read_text().splitlines()
-        ]
-        records = [record for record in map(json.loads, lines) if key in record]
         # A resumed training logs some iterations again: the last word counts.
-        values = {record["step"]: record[key] for record in records if key in record}
+        values = {record["step"]: record[key] for record in training_records(folder) if key in record}
         if values:
             steps = sorted(values)
             curves[name] = Curve(np.array(steps), np.array([values[step] for step in steps]), "iteration", key)

@@ -2,87 +2,26 @@
 """What a finished discovery leaves for people: label maps of all photos, a table of clusters, a report, names."""
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmluss.apis.cluster_names import ClusterNames, read_cluster_names, write_cluster_names
-from mmluss.apis.discovery import last_checkpoint
+from mmluss.apis.cluster_names import ClusterNames, write_cluster_names
 from mmluss.apis.label_run import read_suggestion
-from mmluss.apis.photo_table import PhotoTable, make_photo_table
+from mmluss.apis.photo_table import PhotoTable
+from mmluss.apis.run_folder import RunFolder
 from mmluss.apis.run_report import PhotoPictures, report_facts, threshold_facts, training_losses
 from mmluss.apis.segment_files import segment_files
 from mmluss.apis.segmenter import Segmenter
 from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.datasets.photos import PhotoList, read_photo
+from mmluss.utils.atomic_files import read_json
 from mmluss.utils.fingerprints import file_fingerprint
 from mmluss.utils.stage_record import StageRecord
 from mmluss.visualization.report import Curve, write_report
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """A folder of results.
-
-    Attributes:
-        out: The folder.
-    """
-
-    out: Path
-
-    @property
-    def run(self) -> dict[str, Any]:
-        """Content of ``run.json``."""
-        path = self.out / "run.json"
-        if not path.is_file():
-            raise FileNotFoundError(f"{self.out} is no folder of a finished run: run.json is not in it")
-        return json.loads(path.read_text())
-
-    def step(self, name: str) -> Path:
-        """Folder of a step: pretrain, pixel_attention, labels or finetune."""
-        return self.out / "work" / self.run["steps"][name]
-
-    @property
-    def photos(self) -> list[str]:
-        """Paths of the photos below the photo folder."""
-        text = (self.out / "work" / "photos.txt").read_text(encoding="utf-8", errors="surrogateescape")
-        return text.splitlines()
-
-    @property
-    def label_maps(self) -> list[Path]:
-        """Label maps of the photos, ids of clusters before merges and drops."""
-        return [self.out / "labels" / f"{name}.png" for name in self.photos]
-
-    @property
-    def names_file(self) -> Path:
-        """The table that people edit."""
-        return self.out / "clusters.csv"
-
-    @property
-    def names(self) -> ClusterNames:
-        """Names, merges and drops as the table has them."""
-        num_clusters = self.run["num_clusters"]
-        return (
-            read_cluster_names(self.names_file, num_clusters)
-            if self.names_file.is_file()
-            else ClusterNames.default(num_clusters)
-        )
-
-    def table(self) -> PhotoTable:
-        """What is known of each photo."""
-        centroids, rows = self.centroids_and_rows()
-        return make_photo_table(rows, centroids, self.label_maps)
-
-    def centroids_and_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Centroids (K, C) and embeddings (M, C)."""
-        centroids = np.load(self.step("labels") / "centroids.npy", allow_pickle=False)
-        rows = np.load(self.out / "work" / "embeddings" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
-        return centroids, rows
 
 
 def finish_run(
@@ -97,7 +36,7 @@ def finish_run(
         progress: Given the photos, gives them back one by one; for a progress bar.
         title: Headline of the report.
     """
-    checkpoint = last_checkpoint(folder.step("finetune"))
+    checkpoint = folder.checkpoint
     inputs = dict(model=file_fingerprint(checkpoint), photos=folder.photos)
     record = StageRecord(folder.out / "work" / "results.json")
     if record.result("labels", inputs) is None:
@@ -133,7 +72,7 @@ def write_model(folder: RunFolder, names: ClusterNames) -> Path:
         folder: A finished run.
         names: Its names; merged clusters share a name and a color, dropped ones those of the background.
     """
-    checkpoint = read_checkpoint(last_checkpoint(folder.step("finetune")))
+    checkpoint = read_checkpoint(folder.checkpoint)
     meta = dict(checkpoint.get("meta", {}))
     old = dict(meta.get("dataset_meta") or {})
     colors = old.get("palette") or [[i, i, i] for i in range(len(names.names))]
@@ -169,7 +108,7 @@ def _write_report(folder: RunFolder, names: ClusterNames, table: PhotoTable, tit
         [str(Path(run["photos"], name)) for name in photos], folder.label_maps, photos, len(centroids), read_photo
     )
     pictures.palette = names.palette(pictures.palette)
-    manifest = json.loads((folder.step("labels") / "pixel_labels" / "manifest.json").read_text())
+    manifest = read_json(folder.step("labels") / "pixel_labels" / "manifest.json", ["threshold"])
     others: dict[str, Any] = dict(threshold_facts(manifest))
     if run["settings"]["clusters"] == "auto":
         found = read_suggestion(folder.out / "work" / "3_clusters")

@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Names and outlines the things in new photos with the model of a finished run, in three lines of Python."""
 
-import json
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_state_dict
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from mmluss.apis.cluster_names import BACKGROUND, ClusterNames, read_cluster_names
-from mmluss.apis.discovery import last_checkpoint
+from mmluss.apis.run_folder import RunFolder
 from mmluss.checkpoints.files import read_checkpoint
 from mmluss.datasets.photos import read_photo
 from mmluss.datasets.photos.reading import MAX_SIDE
 
-_LOADERS = ("LoadPhoto", "LoadImageFromFile")
 _READ_AHEAD = 8
 
 
@@ -37,7 +37,7 @@ class Segmentation:
         photo: ``(H, W, 3)`` uint8 RGB, upright.
         label_map: ``(H, W)`` int64, 0 = background; ids of clusters after merges and drops.
         names: Names by id, that of the background first.
-        scores: Mean probability of the pixels of each id that is in the photo, 0..1.
+        scores: How sure the model is of each id in the photo, 0..1; see ``thing_scores``.
     """
 
     photo: np.ndarray
@@ -86,7 +86,7 @@ class Segmenter:
 
     Raises:
         FileNotFoundError: If there is no such folder, run or checkpoint.
-        ValueError: If the checkpoint does not hold its config.
+        ValueError: If the checkpoint does not hold its config, or no model that names pixels by itself.
 
     Example: ::
 
@@ -105,18 +105,14 @@ class Segmenter:
         if not isinstance(text, str):
             raise ValueError(f"{self.checkpoint} does not hold its config; give a checkpoint that training wrote")
         cfg = Config.fromstring(text, ".py")
-        cfg.model.backbone.init_cfg = None
-        cfg.model.pretrained = None
-        if cfg.model.type == "LUSSSegmentor":
-            cfg.model.pop("pretrained")
         self.cfg = cfg
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.model = MODELS.build(cfg.model)
+        self.model = MODELS.build(_model_config(cfg, self.checkpoint))
         load_state_dict(self.model, checkpoint["state_dict"], strict=True)
         self.model.to(self.device).eval()
         loader = cfg.get("test_dataloader") or cfg.train_dataloader
-        steps = [step for step in loader.dataset.pipeline if step["type"] not in _LOADERS]
-        self.pipeline = Compose([step for step in steps if not step["type"].startswith("LoadImageNetS")])
+        # Photos are read by this class, and there is no label map to load.
+        self.pipeline = Compose([step for step in loader.dataset.pipeline if not step["type"].startswith("Load")])
         num_clusters = self._num_clusters()
         table = Path(names) if names is not None else table
         self.names = (
@@ -124,9 +120,6 @@ class Segmenter:
             if table is not None and table.is_file()
             else _stored_names(checkpoint, num_clusters)
         )
-        self._logits: torch.Tensor | None = None
-        if hasattr(self.model.decode_head, "conv_seg"):
-            self.model.decode_head.conv_seg.register_forward_hook(self._keep_logits)
 
     def __call__(self, photo: str | Path | np.ndarray) -> Segmentation:
         """Segment a photo.
@@ -170,24 +163,59 @@ class Segmenter:
         sample = self.model.test_step(pseudo_collate([self.pipeline(data)]))[0]
         labels = sample.pred_sem_seg.data[0].cpu().numpy()
         relabeled = self.names.relabel(labels)
-        return Segmentation(image, relabeled, self.names.classes, self._scores(labels, relabeled))
-
-    def _scores(self, labels: np.ndarray, relabeled: np.ndarray) -> dict[int, float]:
-        if self._logits is None:
-            return {int(id_): 1.0 for id_ in np.unique(relabeled) if id_ > 0}
-        probability = self._logits[0].float().softmax(dim=0).amax(dim=0).cpu().numpy()
-        self._logits = None
-        height, width = probability.shape
-        ids = cv2.resize(relabeled.astype(np.int32), (width, height), interpolation=cv2.INTER_NEAREST)
-        found = {int(id_): probability[ids == id_] for id_ in np.unique(relabeled) if id_ > 0}
-        return {id_: float(values.mean()) if len(values) else 0.0 for id_, values in found.items()}
-
-    def _keep_logits(self, module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
-        self._logits = output
+        return Segmentation(image, relabeled, self.names.classes, thing_scores(sample, relabeled, self.names.targets))
 
     def _num_clusters(self) -> int:
         head = self.model.decode_head
         return int(head.num_clusters if hasattr(head, "num_clusters") else head.num_classes - 1)
+
+
+def thing_scores(sample: SegDataSample, labels: np.ndarray, targets: np.ndarray) -> dict[int, float]:
+    """How sure a model is of each thing in an image, averaged over the thing's pixels.
+
+    Args:
+        sample: A prediction with the logits of a head (``head_logits`` or ``seg_logits``, ``(K + 1, h, w)``): the score
+            is then the probability of the id, with what is merged into it. Or with a ``foreground_score``
+            ``(1, h, w)`` in 0..1, which then is the score.
+        labels: ``(H, W)`` ids after merges and drops.
+        targets: ``(K + 1,)``, the id that each of the model's ids counts as.
+
+    Returns:
+        Scores in 0..1 by id, those of the background left out.
+
+    Raises:
+        ValueError: If the prediction has neither.
+    """
+    logits = sample.get("head_logits", sample.get("seg_logits"))
+    if logits is None and "foreground_score" not in sample:
+        raise ValueError("the model gives neither logits nor a foreground score, so nothing can be scored")
+    scores = {}
+    probability = None if logits is None else logits.data.float().softmax(dim=0)
+    for id_ in np.unique(labels[labels > 0]).tolist():
+        if probability is None:
+            values = sample.foreground_score.data[0]
+        else:
+            values = probability[torch.from_numpy(targets == id_).to(probability.device)].sum(dim=0)
+        height, width = values.shape
+        # How much of each of the head's positions the thing covers.
+        weights = cv2.resize((labels == id_).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        scores[id_] = float(np.average(values.float().cpu().numpy(), weights=weights))
+    return scores
+
+
+def _model_config(cfg: Config, checkpoint: Path) -> dict[str, Any]:
+    """The model's config, without what only training needs; its head gives what scores are made from."""
+    if cfg.model.type == "KNNSegmentor":
+        raise ValueError(
+            f"{checkpoint} holds a backbone for distance matching, which names pixels by images with masks and has no "
+            "model of its own: give a checkpoint of fine-tuning or pixel attention"
+        )
+    model = copy.deepcopy(cfg.model)
+    model.backbone.init_cfg = None
+    model.pop("pretrained", None)
+    if model.type == "LUSSSegmentor":
+        model.test_cfg = dict(model.get("test_cfg") or {}, head_logits=True)
+    return model
 
 
 def find_model(source: str | Path) -> tuple[Path, Path | None]:
@@ -205,11 +233,10 @@ def find_model(source: str | Path) -> tuple[Path, Path | None]:
     source = Path(source)
     if source.is_file():
         return source, None
-    run = source / "run.json"
-    if not run.is_file():
-        raise FileNotFoundError(f"{source} is no checkpoint, and no folder of a finished run (run.json is not in it)")
-    folder = source / "work" / json.loads(run.read_text())["steps"]["finetune"]
-    return last_checkpoint(folder), source / "clusters.csv"
+    if not source.is_dir():
+        raise FileNotFoundError(f"{source} is no checkpoint, and no folder of a finished run")
+    folder = RunFolder(source)
+    return folder.checkpoint, folder.names_file
 
 
 def _stored_names(checkpoint: dict[str, Any], num_clusters: int) -> ClusterNames:

@@ -1,12 +1,14 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """What a person sees of a long run: one live line a step with the time left."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mmluss.apis.training_folder import last_record
 
 
 class StepScreen:
@@ -36,22 +38,24 @@ class StepScreen:
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
-    def watch(self, title: str, done: Callable[[], float]) -> Callable[[], None]:
-        """Begin a line.
+    @contextmanager
+    def step(self, title: str, share: Callable[[], float] = lambda: 0.0) -> Iterator[Callable[[], None]]:
+        """A line while a step is at work; it is full once the step ended well.
 
         Args:
             title: Its words.
-            done: Gives the share that is done, 0..1.
+            share: Gives the share that is done, 0..1.
 
-        Returns:
-            To be called while the step is at work, and once after it.
+        Yields:
+            To be called now and then while the step is at work.
         """
         task = self.progress.add_task(title, total=1.0)
 
         def update() -> None:
-            self.progress.update(task, completed=min(1.0, done()))
+            self.progress.update(task, completed=min(0.99, share()))
 
-        return update
+        yield update
+        self.progress.update(task, completed=1.0)
 
 
 class TrainingShare:
@@ -68,15 +72,8 @@ class TrainingShare:
 
     def __call__(self) -> float:
         """The share, 0..1."""
-        logs = sorted(self.folder.glob("*/vis_data/scalars.json"))
-        lines = logs[-1].read_text().splitlines() if logs else []
-        # The last line may be half-written.
-        for line in reversed(lines[-3:]):
-            try:
-                return json.loads(line)["step"] / self.iterations
-            except (ValueError, KeyError):
-                continue
-        return 0.0
+        record = last_record(self.folder, "step")
+        return 0.0 if record is None else record["step"] / self.iterations
 
 
 class FileShare:

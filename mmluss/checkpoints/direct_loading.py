@@ -8,6 +8,7 @@ All other files take mmengine's own way.
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
@@ -16,7 +17,7 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_local, load_state_dict
 from torch import Tensor, nn
 
-from mmluss.checkpoints.files import peek_checkpoint
+from mmluss.checkpoints.files import peek_checkpoint, unreadable_named
 from mmluss.checkpoints.imagenetseg_checkpoints import has_segmentation_head, imagenetseg_to_mmluss
 from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_checkpoint_kind, shorten
 from mmluss.checkpoints.pass_checkpoints import PASS_KINDS, pass_to_mmluss
@@ -63,10 +64,22 @@ def load_from_local_or_published(filename: str, map_location: str | None = None)
     Args:
         filename: Local file.
         map_location: As for ``torch.load``; a published checkpoint goes to the CPU by default.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, such as one that was cut off.
     """
-    return converted_checkpoint(peek_checkpoint(filename, map_location or "cpu")) or load_from_local(
-        filename, map_location
-    )
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{filename}: no such checkpoint. Training leaves it in {path.parent}: run that step first, or give the "
+            "path of another one (model.pretrained, init_cfg.checkpoint, load_from, or the argument of test.py)."
+        )
+    published = converted_checkpoint(peek_checkpoint(filename, map_location or "cpu"))
+    if published is not None:
+        return published
+    with unreadable_named(filename):
+        return load_from_local(filename, map_location)
 
 
 class PublishedPretrainedInit(PretrainedInit):

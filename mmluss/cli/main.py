@@ -93,8 +93,10 @@ def _be_quiet() -> None:
 
 
 def _discover(args: argparse.Namespace, console: Console) -> None:
-    from mmluss.apis.discovery import Discovery, DiscoverySettings
-    from mmluss.apis.run_results import RunFolder, finish_run
+    from mmluss.apis.discovery import Discovery
+    from mmluss.apis.discovery_settings import DiscoverySettings
+    from mmluss.apis.run_folder import RunFolder
+    from mmluss.apis.run_results import finish_run
     from mmluss.cli.tables import show_clusters, show_skipped
 
     settings = DiscoverySettings(args.clusters, args.threshold, args.quick, args.strict, args.seed)
@@ -123,7 +125,8 @@ def _check(args: argparse.Namespace, console: Console) -> None:
 def _name(args: argparse.Namespace, console: Console) -> None:
     from pathlib import Path
 
-    from mmluss.apis.run_results import RunFolder, apply_names
+    from mmluss.apis.run_folder import RunFolder
+    from mmluss.apis.run_results import apply_names
     from mmluss.cli.tables import show_clusters
 
     folder = RunFolder(Path(args.out))
@@ -150,7 +153,7 @@ def _export(args: argparse.Namespace, console: Console) -> None:
     from pathlib import Path
 
     from mmluss.apis.annotation_export import export_annotations, labeled_photos
-    from mmluss.apis.run_results import RunFolder
+    from mmluss.apis.run_folder import RunFolder
 
     folder = RunFolder(Path(args.run_folder))
     names, photos = folder.names, folder.photos

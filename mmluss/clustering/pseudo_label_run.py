@@ -18,6 +18,7 @@ from mmengine.model import BaseModel
 from mmluss.clustering.cluster_agreement import matched_accuracy, normalized_mutual_information
 from mmluss.clustering.embeddings import extract_embeddings
 from mmluss.clustering.image_batches import batches_of_equal_shape, image_sizes
+from mmluss.clustering.input_checks import check_clusters, check_inputs, check_labels, check_threshold
 from mmluss.clustering.kmeans import KMeansResult, kmeans
 from mmluss.clustering.label_writing import all_labels_written, remove_labels, write_pixel_labels
 from mmluss.clustering.settings import PseudoLabelSettings
@@ -27,31 +28,10 @@ from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import dataset_fingerprint, pipeline_text, settings_fingerprint, weights_fingerprint
 from mmluss.utils.stage_record import StageRecord
 
+THRESHOLD_IMAGES = 100
+"""Images looked at to see whether a given threshold lies among their scores."""
+
 CENTROID_STATE = ("decode_head.centroids", "decode_head.threshold")
-
-
-def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation: BaseDataset | None) -> None:
-    """Find out before hours of work what would stop it.
-
-    Args:
-        dataset: Training images.
-        settings: How to cluster and label.
-        validation: Validation images.
-
-    Raises:
-        ValueError: Fewer images than clusters; threshold "val" without validation images, or without known categories.
-    """
-    if len(dataset) < settings.num_clusters:
-        raise ValueError(
-            f"{len(dataset)} images cannot make {settings.num_clusters} clusters: give more images, or a smaller "
-            "num_clusters"
-        )
-    if settings.threshold != "val":
-        return
-    if validation is None:
-        raise ValueError("threshold 'val' needs validation images with masks; without any, use 'otsu' or a number")
-    if len(validation.metainfo["classes"]) < 2:
-        raise ValueError("threshold 'val' needs validation images of known categories: give classes in metainfo")
 
 
 class PseudoLabelRun:
@@ -217,6 +197,7 @@ class PseudoLabelRun:
             with replace_file(self.folder / "centroids.npy") as file:
                 np.save(file, found.centroids, allow_pickle=False)
         sizes = np.bincount(found.assignments, minlength=settings.num_clusters)
+        check_clusters(sizes)
         result = dict(mean_squared_distance=found.objective, images_of_cluster=sizes.tolist())
         result.update(self._agreement(found.assignments))
         return result
@@ -274,19 +255,22 @@ class PseudoLabelRun:
                 miou_of_threshold=np.asarray(sweep["miou"]).tolist(),
             )
         if settings.threshold == "otsu":
-            sizes = self.sizes
-            looked_at = np.unique(np.linspace(0, len(sizes) - 1, min(settings.otsu_images, len(sizes))).astype(int))
-            batches = [
-                looked_at[batch].tolist() for batch in batches_of_equal_shape(sizes[looked_at], settings.batch_size)
-            ]
-            histogram, edges = score_histogram(self.model, self.dataset, batches, settings)
+            histogram, edges = self._score_histogram(settings.otsu_images)
             return dict(
                 value=otsu_threshold(histogram, edges),
-                images=len(looked_at),
+                images=round(histogram.sum()),
                 # Coarser than what Otsu's method saw: for pictures.
                 histogram=np.round(histogram.reshape(256, -1).sum(axis=1), 4).tolist(),
             )
+        check_threshold(settings.threshold, *self._score_histogram(THRESHOLD_IMAGES))
         return dict(value=float(settings.threshold))
+
+    def _score_histogram(self, images: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of so many training images at most, spread evenly over the data list."""
+        looked_at = np.unique(np.linspace(0, len(self.sizes) - 1, min(images, len(self.sizes))).astype(int))
+        groups = batches_of_equal_shape(self.sizes[looked_at], self.settings.batch_size)
+        batches = [looked_at[group].tolist() for group in groups]
+        return score_histogram(self.model, self.dataset, batches, self.settings)
 
     def _label(self, key: str, threshold: float) -> dict[str, Any]:
         inputs = dict(key=key)
@@ -300,6 +284,7 @@ class PseudoLabelRun:
             self.record.begin("labels", inputs)
         start = time.monotonic()
         counts = write_pixel_labels(self.model, self.dataset, self.sizes, self.label_folder, threshold, self.settings)
+        check_labels(counts.pixels, threshold)
         result = dict(
             pixels_of_label=counts.pixels.tolist(),
             images_with_label=counts.images.tolist(),

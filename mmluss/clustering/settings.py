@@ -4,6 +4,18 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+_LEAST = dict(
+    num_clusters=1,
+    crop_size=1,
+    neighbors=2,
+    iterations=1,
+    restarts=1,
+    otsu_images=1,
+    batch_size=1,
+    num_workers=0,
+    writers=1,
+)
+
 
 @dataclass(frozen=True)
 class PseudoLabelSettings:
@@ -29,7 +41,8 @@ class PseudoLabelSettings:
         writers: Threads of each process that write label maps.
 
     Raises:
-        ValueError: A threshold that is neither of these, or a step that is not within 0..0.80.
+        ValueError: A threshold that is neither of these, a step that is not within 0..0.80, a number below its least,
+            or another clustering or dtype.
     """
 
     num_clusters: int
@@ -49,11 +62,17 @@ class PseudoLabelSettings:
     writers: int = 4
 
     def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise ValueError(f"{name} is a whole number, {least} or more, not {value!r}")
         number = isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1
         if not number and self.threshold not in ("val", "otsu"):
             raise ValueError(f"threshold is a number in 0..1, 'val' or 'otsu', not {self.threshold!r}")
         if self.clustering not in ("kmeans", "spectral"):
             raise ValueError(f"clustering is 'kmeans' or 'spectral', not {self.clustering!r}")
+        if self.dtype not in ("float16", "float32"):
+            raise ValueError(f"dtype is 'float16' or 'float32', not {self.dtype!r}")
         if not 0 < self.threshold_step <= 0.8:
             raise ValueError(f"threshold_step is above 0 and at most 0.80, not {self.threshold_step!r}")
 

@@ -1,10 +1,12 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Optimizers, schedules, hooks and the wrapper of models of many processes."""
+"""Loops, optimizers, schedules, hooks and the wrapper of models of many processes."""
 
 from mmluss.engine.hooks import (
     CheckpointCheckHook,
     CollapseWarningHook,
     EpochSeedHook,
+    FiniteLossHook,
+    IdCheckHook,
     PrototypeHook,
     PrototypeKMeansHook,
     PseudoLabelHook,
@@ -12,6 +14,7 @@ from mmluss.engine.hooks import (
     ScoreFilesHook,
     SupportHook,
 )
+from mmluss.engine.loops import FullBatchTrainLoop
 from mmluss.engine.model_wrapper import LUSSDataParallel
 from mmluss.engine.optimizers import LARC, LayerDecayOptimWrapperConstructor
 from mmluss.engine.schedulers import WarmupCosineLR
@@ -21,6 +24,9 @@ __all__ = [
     "CheckpointCheckHook",
     "CollapseWarningHook",
     "EpochSeedHook",
+    "FiniteLossHook",
+    "FullBatchTrainLoop",
+    "IdCheckHook",
     "LUSSDataParallel",
     "LayerDecayOptimWrapperConstructor",
     "PrototypeHook",

@@ -23,9 +23,18 @@ class LUSSSegmentor(EncoderDecoder):
     Differences: the decode head's ``in_channels`` may be left out (the backbone is asked); logits go to the original
     size in one step; ``seg_logits`` are not kept, since 920 classes at full size do not fit in memory. ``test_cfg``
     takes ``max_resolution`` (default 1000) and ``limited_side`` (default ``height``), see ``label_map``; ``refine``,
-    config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default None); and
+    config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default None);
     ``one_category`` (default False): all foreground of an image gets the category that is most probable in it, for
-    sets with one thing a photo.
+    sets with one thing a photo; and ``head_logits`` (default False): keep the logits at the head's own size, from which
+    scores can be made.
+
+    Example:
+        >>> model = LUSSSegmentor(
+        ...     backbone=dict(type="ResNet", depth=18, stem_channels=8, base_channels=8, norm_cfg=dict(type="BN")),
+        ...     decode_head=dict(type="LinearHead", num_classes=51),
+        ... ).eval()
+        >>> model.predict(torch.rand(1, 3, 64, 96))[0].pred_sem_seg.shape
+        (64, 96)
     """
 
     def _init_decode_head(self, decode_head: dict) -> None:
@@ -41,7 +50,8 @@ class LUSSSegmentor(EncoderDecoder):
             data_samples: Their ``ori_shape`` is the size of the result; without them it is that of the input.
 
         Returns:
-            Data samples with ``pred_sem_seg`` ``(1, H, W)`` int64 in 0..N.
+            Data samples with ``pred_sem_seg`` ``(1, H, W)`` int64 in 0..N and, where ``test_cfg`` asks for them,
+            ``head_logits`` ``(N + 1, h, w)``.
         """
         if data_samples is None:
             data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
@@ -64,6 +74,8 @@ class LUSSSegmentor(EncoderDecoder):
                     kept = torch.from_numpy(found).to(labels.device)
                 labels = torch.where(kept, labels, 0)
             sample.set_data(dict(pred_sem_seg=PixelData(data=labels[None])))
+            if test_cfg.get("head_logits"):
+                sample.set_data(dict(head_logits=PixelData(data=logits)))
         return list(data_samples)
 
 

@@ -49,6 +49,12 @@ class PixelAttentionSegmentor(BaseSegmentor):
         test_cfg: ``refine``: config of what refines the foreground against the photo, such as ``dict(type="GrabCut")``;
             by default nothing.
         init_cfg: mmengine's initialization config.
+
+    Example:
+        >>> backbone = dict(type="ResNet", depth=18, stem_channels=8, base_channels=8)
+        >>> model = PixelAttentionSegmentor(backbone, hidden_channels=16, embedding_dim=8, num_prototypes=10).eval()
+        >>> model.image_embeddings(torch.rand(2, 3, 64, 64)).shape
+        torch.Size([2, 64])
     """
 
     def __init__(

@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -76,6 +76,27 @@ def write_json(path: str | Path, content: dict) -> None:
     text = json.dumps(_plain(content), indent=2) + "\n"
     with replace_file(path) as file:
         file.write(text.encode())
+
+
+def read_json(path: str | Path, keys: Sequence[str] = ()) -> dict:
+    """Content of a JSON file that holds an object.
+
+    Args:
+        path: The file.
+        keys: What the object must have.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds something else, or lacks a key; the message names it.
+    """
+    try:
+        content = json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: not JSON. Remove it and make it again.") from error
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    if missing or not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: {', '.join(missing) or 'an object'} is not in it. Make it again.")
+    return content
 
 
 def _plain(value: object) -> object:

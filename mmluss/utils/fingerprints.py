@@ -38,10 +38,15 @@ def settings_fingerprint(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest()
 
 
-def file_fingerprint(path: str | Path) -> str:
-    """Fingerprint of a file's content."""
+def file_fingerprint(path: str | Path, algorithm: str = "sha256") -> str:
+    """Fingerprint of a file's content in hex digits.
+
+    Args:
+        path: Local file.
+        algorithm: As for ``hashlib.new``.
+    """
     with open(path, "rb") as file:
-        digest = hashlib.sha256()
+        digest = hashlib.new(algorithm)
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

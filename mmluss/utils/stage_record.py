@@ -36,10 +36,10 @@ class StageRecord:
         if not self.path.is_file():
             return {}
         try:
-            stages = json.loads(self.path.read_text())
-            if all(isinstance(stage["inputs"], dict) and "result" in stage for stage in stages.values()):
+            stages = json.loads(self.path.read_bytes())
+            if all(_is_stage(stage) for stage in stages.values()):
                 return stages
-        except (ValueError, AttributeError, TypeError, KeyError):
+        except (ValueError, AttributeError, RecursionError):
             pass
         raise ValueError(f"{self.path} is not a record of finished stages; delete it to start over")
 
@@ -80,6 +80,15 @@ class StageRecord:
         if dist.is_main_process():
             write_json(self.path, self._stages)
         dist.barrier()
+
+
+def _is_stage(stage: object) -> bool:
+    return (
+        isinstance(stage, dict)
+        and isinstance(stage.get("inputs"), dict)
+        and isinstance(stage.get("result", 0), dict | None)
+        and isinstance(stage.get("notes", {}), dict)
+    )
 
 
 def write_arrays(path: str | Path, key: str, **arrays: np.ndarray) -> None:

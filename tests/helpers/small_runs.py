@@ -101,7 +101,7 @@ def _shrink(entry: dict, root: Path) -> None:
         entry["interval"] = 1
     if "num_prototypes" in entry:
         entry.update(SMALL, pretrained=None) if "pretrained" in entry else entry.update(SMALL)
-        entry["queue"] = dict(length=2 * BATCH)
+        entry["queue"] = dict(length=BATCH)
     if "num_classes" in entry:
         entry["num_classes"] = len(CATEGORIES) + 1
     if kind == "ImageNetSDataset":

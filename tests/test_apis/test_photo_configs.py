@@ -2,7 +2,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmluss.apis.discovery import _CONFIGS
+from mmluss.apis.discovery_configs import STEP_CONFIGS
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.photo_configs import read_photos, set_sizes, training_size
 
@@ -23,9 +23,9 @@ def test_too_few_photos_are_an_error_before_any_work():
         training_size(19)
 
 
-@pytest.mark.parametrize("step", list(_CONFIGS))
+@pytest.mark.parametrize("step", list(STEP_CONFIGS))
 def test_step_configs_read_photos_and_nothing_else(step):
-    cfg = Config.fromfile(find_config(_CONFIGS[step]))
+    cfg = Config.fromfile(find_config(STEP_CONFIGS[step]))
     read_photos(cfg, dict(data_root="my photos", photo_list="list.txt"))
     set_sizes(cfg, training_size(40), 3, 40)
     loaders = str(cfg.train_dataloader) + str(cfg.get("test_dataloader"))

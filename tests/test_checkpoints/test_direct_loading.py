@@ -152,8 +152,8 @@ def test_ordinary_files_are_untouched(name, zipped, tmp_path):
     assert converted_checkpoint(loaded) is None
 
 
-def test_missing_file_is_told_by_mmengine(tmp_path):
-    with pytest.raises(FileNotFoundError, match=re.escape(f"{tmp_path / 'x.pth'} can not be found")):
+def test_missing_file_is_told_with_what_would_write_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=re.escape(f"{tmp_path / 'x.pth'}: no such checkpoint")):
         CheckpointLoader.load_checkpoint(str(tmp_path / "x.pth"), "cpu")
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 import torch.multiprocessing as mp
 
 from mmluss.clustering import pseudo_label_run
@@ -21,6 +20,7 @@ from mmluss.datasets.label_codec import read_label_map
 from mmluss.models import GrabCut
 from mmluss.models.nearest_centroid import resize_pixel_labels
 from tests.helpers.small_world import CATEGORIES, TEST_PIPELINE, SmallSegmentor, photos, small_settings
+from tests.helpers.two_processes import run_in_two_processes
 
 
 def labeling(photo_root: Path, folder: Path, model=None, validation=False, **changes) -> PseudoLabelRun:
@@ -193,19 +193,14 @@ def test_saliency(photo_root, tmp_path):
     assert 0.3 < manifest["threshold"]["value"] < 0.7
 
 
-def run_process(rank: int, world_size: int, photo_root: Path, folder: Path) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size
-    )
+def run_process(rank: int, photo_root: Path, folder: Path) -> None:
     model = SmallSegmentor(seed=rank)
     labeling(photo_root, folder / "both", model, validation=True, threshold="val").run()
     labeling(photo_root, folder / "otsu", model, threshold="otsu").run()
-    torch.distributed.destroy_process_group()
 
 
 def test_two_processes_give_the_result_of_one(photo_root, tmp_path, uninterrupted):
-    mp.spawn(run_process, args=(2, photo_root, tmp_path), nprocs=2)
+    run_in_two_processes(run_process, photo_root, tmp_path)
     assert outcome(tmp_path / "both") == uninterrupted
     labeling(photo_root, tmp_path / "one otsu", threshold="otsu").run()
     assert outcome(tmp_path / "otsu") == outcome(tmp_path / "one otsu")

@@ -9,6 +9,7 @@ from mmengine.logging import MMLogger
 
 from mmluss.datasets import ImageNetSDataset
 from mmluss.datasets.categories import subset_categories
+from mmluss.datasets.mask_archives import MASK_ARCHIVES
 from tests.helpers.tiny_imagenets import COUNTS, converter, write_source
 
 LISTS = Path(__file__).resolve().parents[3] / "shared" / "lists"
@@ -71,6 +72,14 @@ def test_prepares_a_subset(tmp_path, flat, options):
     assert bool(links) is (not options)
     for split in ("train", "train-semi", "validation", "test"):
         assert len(ImageNetSDataset(root, subset=50, split=split)) == COUNTS[50][split]
+
+
+@pytest.mark.usefixtures("_tiny_counts")
+def test_archive_under_its_published_name(tmp_path):
+    source = make_source(tmp_path, 50)
+    (source[2] / "ImageNetS50.zip").rename(source[2] / MASK_ARCHIVES[50])
+    assert prepare(source, tmp_path / "out", 50) == 0
+    assert len(list((tmp_path / "out" / "ImageNetS50" / "validation-segmentation").rglob("*.png"))) == 50
 
 
 @pytest.mark.usefixtures("_tiny_counts")
@@ -182,7 +191,7 @@ def path_out_of_the_folder(imagenet, lists, archives):
         (remove_train_folder, FileNotFoundError, r"train/n01443537: no such folder; is this a complete copy"),
         (remove_train_image, FileNotFoundError, r"n01443537_1\.JPEG: no such image \(1 images of the train-semi split"),
         (remove_validation_image, FileNotFoundError, r"00000004\.JPEG: no such image \(1 images of the validation"),
-        (remove_archive, FileNotFoundError, r"ImageNetS50\.zip: no such annotation archive"),
+        (remove_archive, FileNotFoundError, r"no annotation archive ImageNetS50-\w+\.zip or ImageNetS50\.zip"),
         (empty_archive, FileNotFoundError, r"lacks 150 masks, the first is train-semi-segmentation/n01443537/"),
         (remove_list, FileNotFoundError, r"ImageNetSemi_im50_train\.txt: no such list"),
         (remove_lists, FileNotFoundError, r"no ImageNetS_categories_im50\.txt in it; give the ImageNet-S toolbox's"),

@@ -11,6 +11,8 @@ from mmseg.registry import DATASETS
 from mmluss.datasets.categories import palette
 from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.datasets.photos.listing import list_photos
+from mmluss.utils.image_files import PHOTO_SUFFIXES
+from mmluss.utils.safe_paths import leads_out
 
 
 @DATASETS.register_module()
@@ -32,7 +34,7 @@ class PhotoFolderDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: If there is no such folder, list or label map.
-        ValueError: If there is no photo.
+        ValueError: If there is no photo, or one of the list does not lie below the folder.
     """
 
     def __init__(
@@ -66,8 +68,13 @@ class PhotoFolderDataset(BaseSegDataset):
             photos = list_photos(self.data_root, check=False).photos
         else:
             photos = Path(self.photo_list).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        outside = [path for path in photos if leads_out(path)]
+        if outside:
+            raise ValueError(f"{self.photo_list}: {outside[0]!r} is no path below {self.data_root}")
         if not photos:
-            raise ValueError(f"{self.photo_list or self.data_root}: no photos")
+            raise ValueError(
+                f"{self.photo_list or self.data_root}: no photos (looked for {', '.join(sorted(PHOTO_SUFFIXES))})"
+            )
         samples: list[dict[str, Any]] = [
             dict(img_path=str(Path(self.data_root, path)), relative_path=path, category=0) for path in photos
         ]

@@ -4,6 +4,8 @@
 from mmluss.engine.hooks.checkpoint_check_hook import CheckpointCheckHook
 from mmluss.engine.hooks.collapse_warning_hook import CollapseWarningHook
 from mmluss.engine.hooks.epoch_seed_hook import EpochSeedHook
+from mmluss.engine.hooks.finite_loss_hook import FiniteLossHook
+from mmluss.engine.hooks.id_check_hook import IdCheckHook
 from mmluss.engine.hooks.prototype_hook import PrototypeHook
 from mmluss.engine.hooks.prototype_kmeans_hook import PrototypeKMeansHook
 from mmluss.engine.hooks.pseudo_label_hook import PseudoLabelHook
@@ -15,6 +17,8 @@ __all__ = [
     "CheckpointCheckHook",
     "CollapseWarningHook",
     "EpochSeedHook",
+    "FiniteLossHook",
+    "IdCheckHook",
     "PrototypeHook",
     "PrototypeKMeansHook",
     "PseudoLabelHook",

@@ -1,0 +1,105 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Configs of a discovery's steps: those of the package, for a folder of photos and what was found so far."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmluss.apis.discovery_settings import DiscoverySettings
+from mmluss.apis.mmseg_tools import find_config
+from mmluss.apis.photo_configs import TrainingSize, read_photos, set_sizes
+from mmluss.apis.training_folder import backbone_of
+
+STEP_CONFIGS = dict(
+    pretrain="pass-pretrain_efficientnet-lite0_1xb64-10e_flowers15.py",
+    pixel_attention="pass-sharp-pixel-attention_efficientnet-lite0_1xb32-7e_flowers15.py",
+    finetune="pass-sharp-finetune_efficientnet-lite0_1xb32-6e_flowers15.py",
+)
+
+
+@dataclass(frozen=True)
+class DiscoveryConfigs:
+    """Makes the configs of the steps.
+
+    Attributes:
+        photo_root: Folder of the photos.
+        photo_list: Text file with the paths below it that count.
+        num_photos: How many they are.
+        settings: What to discover.
+        size: Sizes of training.
+        start: Checkpoint whose backbone the first step starts from.
+    """
+
+    photo_root: Path
+    photo_list: Path
+    num_photos: int
+    settings: DiscoverySettings
+    size: TrainingSize
+    start: Path
+
+    def pretrain(self) -> Config:
+        """Step 1, from the start."""
+        cfg = self._step("pretrain")
+        set_sizes(cfg, self.size, self.size.pretrain_epochs, self.num_photos)
+        cfg.model.backbone.init_cfg = backbone_of(self.start)
+        return cfg
+
+    def pixel_attention(self, pretrained: Path) -> Config:
+        """Step 2.1.
+
+        Args:
+            pretrained: Checkpoint of step 1.
+        """
+        cfg = self._step("pixel_attention")
+        set_sizes(cfg, self.size, self.size.attention_epochs, self.num_photos)
+        cfg.model.pretrained = str(pretrained)
+        # Clustering is a step of its own, so that another number of clusters needs no training.
+        cfg.default_hooks.pop("pseudo_labels")
+        return cfg
+
+    def labels(self, clusters: int, trained: Path, embedding_dir: Path) -> Config:
+        """Steps 2.2 to 2.4.
+
+        Args:
+            clusters: Number of clusters.
+            trained: Config of step 2.1 as it was trained.
+            embedding_dir: Where the embeddings are shared with other numbers of clusters.
+        """
+        cfg = self._step("pixel_attention")
+        cfg.model.pretrained = None
+        cfg.default_hooks.pseudo_labels.update(
+            num_clusters=clusters,
+            threshold=self.settings.threshold,
+            seed=self.settings.seed,
+            embedding_dir=str(embedding_dir),
+        )
+        # Prototypes and queue are no longer needed; their sizes are those of the checkpoint.
+        before = Config.fromfile(trained)
+        cfg.model.num_prototypes, cfg.model.queue = before.model.num_prototypes, before.model.queue
+        cfg.train_dataloader.batch_size = before.train_dataloader.batch_size
+        return cfg
+
+    def finetune(self, clusters: int, pretrained: Path, label_root: Path) -> Config:
+        """Step 3.
+
+        Args:
+            clusters: Number of clusters.
+            pretrained: Checkpoint of step 1.
+            label_root: Folder of pixel labels.
+        """
+        cfg = self._step("finetune", label_root=str(label_root), num_clusters=clusters)
+        set_sizes(cfg, self.size, self.size.finetune_epochs, self.num_photos)
+        cfg.test_dataloader.dataset.label_root = False
+        cfg.model.backbone.init_cfg = backbone_of(pretrained)
+        cfg.model.decode_head.num_classes = clusters + 1
+        # A photo of one's own may show several things.
+        cfg.model.test_cfg.one_category = False
+        return cfg
+
+    def _step(self, step: str, **photos: Any) -> Config:
+        cfg = Config.fromfile(find_config(STEP_CONFIGS[step]))
+        read_photos(cfg, dict(data_root=str(self.photo_root), photo_list=str(self.photo_list), **photos))
+        cfg.randomness = dict(seed=self.settings.seed)
+        return cfg

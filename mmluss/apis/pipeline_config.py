@@ -1,0 +1,73 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""What a pipeline config says, and the step configs that it names."""
+
+import warnings
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmluss.apis.data_folders import read_from
+from mmluss.apis.mmseg_tools import find_config
+from mmluss.apis.named_hooks import name_project_hooks
+
+CONTROLS = ("no_pretraining", "untrained", "raw_color")
+
+
+def known_controls(cfg: Config) -> list[str]:
+    """Controls that a pipeline config asks for.
+
+    Raises:
+        ValueError: If one is unknown.
+    """
+    controls = list(cfg.get("controls", ()))
+    if "raw_colour" in controls:
+        warnings.warn(f"{cfg.filename}: the control raw_colour is called raw_color now.", FutureWarning, stacklevel=3)
+        controls[controls.index("raw_colour")] = "raw_color"
+    unknown = [control for control in controls if control not in CONTROLS]
+    if unknown:
+        raise ValueError(f"{cfg.filename}: no control {unknown[0]!r}; known are {', '.join(CONTROLS)}")
+    return controls
+
+
+def number_of_clusters(cfg: Config) -> int:
+    """Number of clusters to make, also under the key's former name."""
+    if "num_categories" not in cfg:
+        return int(cfg.num_clusters)
+    warnings.warn(f"{cfg.filename}: num_categories is called num_clusters now.", FutureWarning, stacklevel=3)
+    return int(cfg.num_categories)
+
+
+def find_step_config(folder: Path, config: str, place: str) -> Path:
+    """A config beside a pipeline config, or one that comes with the package where the pipeline config is elsewhere."""
+    if (folder / config).is_file():
+        return folder / config
+    try:
+        return find_config(config.removeprefix("../"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{place}{folder / config} does not exist. {error}") from None
+
+
+def step_config(path: Path, data_root: str, overrides: dict) -> Config:
+    """A step's config for a data set.
+
+    Args:
+        path: The config.
+        data_root: Folder that all its data sets read, and whatever else read from theirs.
+        overrides: What to change in it, nested as the config is.
+
+    Raises:
+        ValueError: If the config has no data set that could read the folder.
+    """
+    cfg = Config.fromfile(path)
+    if not read_from(cfg, data_root):
+        raise ValueError(f"{path}: no data set with a data_root, so {data_root} is not read")
+    cfg.merge_from_dict(_flat(overrides))
+    name_project_hooks(cfg)
+    return cfg
+
+
+def _flat(options: dict, prefix: str = "") -> dict:
+    flat: dict = {}
+    for key, value in options.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

@@ -1,0 +1,78 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Where everything is in a folder of results."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmluss.apis.cluster_names import ClusterNames, read_cluster_names
+from mmluss.apis.photo_table import PhotoTable, make_photo_table
+from mmluss.apis.training_folder import last_checkpoint
+from mmluss.utils.atomic_files import read_json
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder of results.
+
+    Attributes:
+        out: The folder.
+    """
+
+    out: Path
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """Content of ``run.json``."""
+        path = self.out / "run.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"{self.out} is no folder of a finished run: run.json is not in it")
+        return read_json(path, ("photos", "num_clusters", "settings", "steps"))
+
+    def step(self, name: str) -> Path:
+        """Folder of a step: pretrain, pixel_attention, labels or finetune."""
+        return self.out / "work" / self.run["steps"][name]
+
+    @property
+    def checkpoint(self) -> Path:
+        """Final checkpoint."""
+        return last_checkpoint(self.step("finetune"))
+
+    @property
+    def photos(self) -> list[str]:
+        """Paths of the photos below the photo folder."""
+        text = (self.out / "work" / "photos.txt").read_text(encoding="utf-8", errors="surrogateescape")
+        return text.splitlines()
+
+    @property
+    def label_maps(self) -> list[Path]:
+        """Label maps of the photos, ids of clusters before merges and drops."""
+        return [self.out / "labels" / f"{name}.png" for name in self.photos]
+
+    @property
+    def names_file(self) -> Path:
+        """The table that people edit."""
+        return self.out / "clusters.csv"
+
+    @property
+    def names(self) -> ClusterNames:
+        """Names, merges and drops as the table has them."""
+        num_clusters = self.run["num_clusters"]
+        return (
+            read_cluster_names(self.names_file, num_clusters)
+            if self.names_file.is_file()
+            else ClusterNames.default(num_clusters)
+        )
+
+    def table(self) -> PhotoTable:
+        """What is known of each photo."""
+        centroids, rows = self.centroids_and_rows()
+        return make_photo_table(rows, centroids, self.label_maps)
+
+    def centroids_and_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Centroids (K, C) and embeddings (M, C)."""
+        centroids = np.load(self.step("labels") / "centroids.npy", allow_pickle=False)
+        rows = np.load(self.out / "work" / "embeddings" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+        return centroids, rows

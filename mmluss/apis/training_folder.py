@@ -1,0 +1,68 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""What a training left in its work folder, and how a later step takes it up."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def training_records(folder: str | Path, newest_first: bool = False) -> Iterator[dict[str, Any]]:
+    """Records that mmengine logged, those of all attempts of a resumed training.
+
+    Args:
+        folder: The work folder; one without logs has no records.
+        newest_first: The order; by default the oldest record comes first.
+
+    Yields:
+        What was logged at once, such as ``dict(loss=1.5, step=20, ...)``. A line that is not written to its end is left
+        out.
+    """
+    for log in sorted(Path(folder).glob("*/vis_data/scalars.json"), reverse=newest_first):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        for line in reversed(lines) if newest_first else lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def last_record(folder: str | Path, *keys: str) -> dict[str, Any] | None:
+    """The newest record that has all of some keys, or None.
+
+    Args:
+        folder: The work folder.
+        *keys: Names of values.
+    """
+    records = training_records(folder, newest_first=True)
+    return next((record for record in records if all(key in record for key in keys)), None)
+
+
+def last_checkpoint(folder: str | Path) -> Path:
+    """The checkpoint that a training ended with; the work folder may have been moved since.
+
+    Args:
+        folder: The work folder.
+
+    Raises:
+        FileNotFoundError: If the training wrote none, or it is gone.
+    """
+    folder = Path(folder)
+    pointer = folder / "last_checkpoint"
+    if not pointer.is_file():
+        raise FileNotFoundError(f"{folder} holds no finished training: last_checkpoint is not in it")
+    checkpoint = folder / Path(pointer.read_text().strip()).name
+    if not checkpoint.is_file():
+        raise FileNotFoundError(f"{checkpoint} is gone, with which the training in this folder ended")
+    return checkpoint
+
+
+def backbone_of(checkpoint: str | Path | None) -> dict[str, str] | None:
+    """An ``init_cfg`` that starts a backbone from the one of a whole model.
+
+    Args:
+        checkpoint: Its checkpoint, whose weights of the backbone are named ``backbone.*``; None for no start.
+    """
+    return None if checkpoint is None else dict(type="Pretrained", checkpoint=str(checkpoint), prefix="backbone.")
