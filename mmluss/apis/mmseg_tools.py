@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Run mmsegmentation's installed ``tools/train.py`` and ``tools/test.py`` on a config found by path or by name."""
 
+import argparse
 import difflib
 import runpy
 import sys
@@ -11,6 +12,7 @@ import mmseg
 from mmengine.config import Config
 
 import mmluss
+from mmluss.apis.cpu_processes import join_cpu_processes
 from mmluss.apis.named_hooks import check_no_hook_twice
 
 CONFIG_SUFFIXES = (".py", ".json", ".yaml", ".yml")
@@ -61,7 +63,7 @@ def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
     """Run one of mmsegmentation's tools as the main program.
 
     The config is the first argument, as mmsegmentation's own usage has it; with options before it, it is the first
-    argument that ends like a config file.
+    argument that ends like a config file. With a launcher and no GPU, the processes run on CPUs.
 
     Args:
         tool: ``"train"`` or ``"test"``.
@@ -82,8 +84,15 @@ def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
             check_no_hook_twice(Config.fromfile(arguments[position]))
         except (FileNotFoundError, ValueError) as error:
             raise SystemExit(str(error)) from None
+    join_cpu_processes(_launcher(arguments))
     sys.argv[1:] = arguments
     runpy.run_path(str(script), run_name="__main__")
+
+
+def _launcher(arguments: list[str]) -> str:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--launcher", default="none")
+    return parser.parse_known_args(arguments)[0].launcher
 
 
 def _config_position(arguments: Sequence[str]) -> int | None:

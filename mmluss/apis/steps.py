@@ -103,6 +103,16 @@ class StepRunner:
         return result
 
 
+def folder_at_work(folder: Path) -> Path:
+    """Where a step that may be at work writes: beside the folder of its results while that holds old ones.
+
+    Args:
+        folder: Where its results will be.
+    """
+    beside = _Place(folder).beside
+    return beside if beside.is_dir() else folder
+
+
 class _Place:
     """The folder of a step's results, the one beside it where new results are made, and the one for what is deleted."""
 

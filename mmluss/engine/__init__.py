@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Loops, optimizers, schedules and hooks."""
+"""Loops, optimizers, schedules, hooks and the wrapper of models of many processes."""
 
 from mmluss.engine.hooks import (
     CheckpointCheckHook,
@@ -15,6 +15,7 @@ from mmluss.engine.hooks import (
     SupportHook,
 )
 from mmluss.engine.loops import FullBatchTrainLoop
+from mmluss.engine.model_wrapper import LUSSDataParallel
 from mmluss.engine.optimizers import LARC, LayerDecayOptimWrapperConstructor
 from mmluss.engine.schedulers import WarmupCosineLR
 
@@ -26,6 +27,7 @@ __all__ = [
     "FiniteLossHook",
     "FullBatchTrainLoop",
     "IdCheckHook",
+    "LUSSDataParallel",
     "LayerDecayOptimWrapperConstructor",
     "PrototypeHook",
     "PrototypeKMeansHook",

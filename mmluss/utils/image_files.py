@@ -24,6 +24,11 @@ def is_photo(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES and not name.startswith(".")
 
 
+def count_images(folder: str | Path) -> int:
+    """Number of images below a folder; those in linked folders count."""
+    return sum(sum(map(is_image, names)) for _, _, names in os.walk(folder, followlinks=True))
+
+
 def image_size(path: str | Path) -> tuple[int, int]:
     """Width and height in pixels as stored, from the header alone; an EXIF orientation is not applied.
 

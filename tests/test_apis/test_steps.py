@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmluss.apis import steps
+from mmluss.apis.step_screen import FileShare, TrainingShare
 from mmluss.apis.steps import StepRunner
 
 
@@ -103,6 +104,30 @@ def test_files_name_the_folder_that_they_end_up_in(tmp_path):
         run(tmp_path, work, {"config": config})
         assert (tmp_path / "step" / "config.py").read_text() == f"work_dir = '{tmp_path}/step'"
         assert (tmp_path / "step" / "last_checkpoint").read_text() == f"{tmp_path}/step/epoch_1.pth"
+
+
+def test_shares_are_those_of_the_work_beside_old_results(tmp_path):
+    def work(folder):
+        (folder / "1" / "vis_data").mkdir(parents=True)
+        (folder / "1" / "vis_data" / "scalars.json").write_text('{"step": 8, "loss": 1}\n')
+        (folder / "labels").mkdir()
+        for index in range(4):
+            (folder / "labels" / f"{index}.png").touch()
+        (folder / "result.txt").write_text("1")
+
+    def look(folder):
+        assert shares[0]() == shares[1]() == 0
+        (folder / "1" / "vis_data").mkdir(parents=True)
+        (folder / "1" / "vis_data" / "scalars.json").write_text('{"step": 2, "loss": 1}\n')
+        (folder / "labels").mkdir()
+        (folder / "labels" / "0.png").touch()
+        assert [share() for share in shares] == [0.2, 0.25]
+        (folder / "result.txt").write_text("2")
+
+    shares = TrainingShare(tmp_path / "step", 10), FileShare(tmp_path / "step" / "labels", 4)
+    run(tmp_path, work, {"config": "a"})
+    assert [share() for share in shares] == [0.8, 1]
+    run(tmp_path, look, {"config": "b"})
 
 
 def kill(*_):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
+from mmluss.apis.cpu_processes import join_cpu_processes
 from mmluss.apis.label_run import build_label_run
 
 
@@ -25,6 +26,7 @@ def main() -> None:
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     cfg.launcher = args.launcher
+    join_cpu_processes(args.launcher)
     work_dir = args.work_dir or cfg.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
     try:
         runner, hook = build_label_run(cfg, args.checkpoint, work_dir)
