@@ -21,9 +21,7 @@ def test_only_the_named_losses_are_trained(losses, data_root, tmp_path):
     cfg = small_config(NAME.format(losses=losses), data_root, tmp_path)
     runner = run(cfg)
     assert runner.iter == 1
-    logged = {
-        name.removeprefix("train/"): scalar.current() for name, scalar in runner.message_hub.log_scalars.items()
-    }
+    logged = {name.removeprefix("train/"): scalar.current() for name, scalar in runner.message_hub.log_scalars.items()}
     terms = TERMS[losses]
     assert {name for name in logged if name in {"i2i", "p2p"} or name.startswith("d2s_")} == terms
     prototype_terms = [logged[name] for name in terms - {"p2p"}]
