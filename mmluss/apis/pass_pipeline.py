@@ -15,8 +15,7 @@ from mmluss.apis.result_panel import TestedModel, draw_result_panel
 from mmluss.apis.step_screen import StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.tool_processes import call_mmseg_tool
-from mmluss.apis.training_folder import backbone_of, last_checkpoint, last_record
-from mmluss.datasets.imagenets import dataset_categories
+from mmluss.apis.training_folder import backbone_of, checkpoint_fingerprint, last_checkpoint, last_record
 from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
 from mmluss.utils.image_files import is_image
@@ -186,9 +185,6 @@ class PASSPipeline:
         cfg.model.decode_head.num_classes = self.num_clusters + 1
         self._expect_clusters(cfg)
         if not self.scored:
-            if not dataset_categories(self.data_root):
-                names = ["other", *(f"cluster {i}" for i in range(1, self.num_clusters + 1))]
-                cfg.train_dataloader.dataset.metainfo = dict(classes=names)
             for part in ("dataloader", "evaluator", "cfg"):
                 cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
@@ -212,7 +208,7 @@ class PASSPipeline:
                 call_mmseg_tool("train", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data)
-        hashes |= {Path(path).name: file_fingerprint(path) for path in inputs if path is not None}
+        hashes |= {Path(path).name: self._weights_hash(path) for path in inputs if path is not None}
         return self.steps.run(name, hashes, work, figures, outputs or ["last_checkpoint"])
 
     def _test(self, name: str, trained: StepResult, checkpoint: str | None = None) -> StepResult:
@@ -228,8 +224,12 @@ class PASSPipeline:
                 arguments = [folder / "config.py", path, "--work-dir", folder]
                 call_mmseg_tool("test", arguments, self._log(name), watch)
 
-        hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_fingerprint(path))
+        hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=checkpoint_fingerprint(path))
         return self.steps.run(name, hashes, work, _scores, [_SCORES, _MATCH])
+
+    def _weights_hash(self, checkpoint: str | Path) -> str:
+        # A warm start may be a file of any kind.
+        return (file_fingerprint if checkpoint == self.warm_start else checkpoint_fingerprint)(checkpoint)
 
     def _log(self, name: str) -> Path | None:
         return None if self.screen is None else self.steps.work_dir / "logs" / f"{name}.log"

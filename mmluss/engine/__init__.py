@@ -3,6 +3,7 @@
 
 from mmluss.engine.hooks import (
     CheckpointCheckHook,
+    ClusterNamesHook,
     CollapseWarningHook,
     EpochSeedHook,
     PrototypeHook,
@@ -18,6 +19,7 @@ from mmluss.engine.schedulers import WarmupCosineLR
 __all__ = [
     "LARC",
     "CheckpointCheckHook",
+    "ClusterNamesHook",
     "CollapseWarningHook",
     "EpochSeedHook",
     "LayerDecayOptimWrapperConstructor",
