@@ -17,6 +17,8 @@ from mmseg.apis import inference_model, init_model
 from skimage import data
 
 from mmluss import Segmenter
+from mmluss.apis.photo_configs import training_size
+from mmluss.apis.training_folder import last_checkpoint
 from mmluss.datasets.label_codec import read_label_map
 from tests.helpers.messy_folder import write_messy_folder
 
@@ -52,7 +54,7 @@ def photos(tmp_path_factory) -> Path:
 def finished(photos, tmp_path_factory) -> tuple[Path, str]:
     """The folder of results lies inside of the photos' folder."""
     cwd = tmp_path_factory.mktemp("elsewhere")
-    shown = mmluss("discover", photos, "--out", photos / "out", "--quick", "--clusters", 3, cwd=cwd)
+    shown = mmluss("discover", photos, "--out", photos / "out", "--quick", "--clusters", 3, "--seed", 3, cwd=cwd)
     return photos / "out", shown
 
 
@@ -78,6 +80,22 @@ def test_results_cover_every_photo(finished, photos):
     with open(out / "clusters.csv", encoding="utf-8-sig", newline="") as file:
         assert sum(int(row["photos"]) for row in csv.DictReader(file)) == 39
     assert "trip/cat" in (out / "report" / "index.html").read_text()
+
+
+def test_seed_and_quick_reach_every_training(finished):
+    out, _ = finished
+    run, size = json.loads((out / "run.json").read_text()), training_size(39, quick=True)
+    assert run["settings"]["seed"] == 3 and run["settings"]["quick"] is True
+    for step, epochs in (
+        ("pretrain", size.pretrain_epochs),
+        ("pixel_attention", size.attention_epochs),
+        ("finetune", size.finetune_epochs),
+    ):
+        checkpoint = last_checkpoint(out / "work" / run["steps"][step])
+        meta = torch.load(checkpoint, map_location="cpu", weights_only=True)["meta"]
+        assert (meta["seed"], meta["epoch"]) == (3, epochs)
+    manifest = json.loads((out / "work" / run["steps"]["labels"] / "pixel_labels" / "manifest.json").read_text())
+    assert manifest["settings"]["seed"] == 3
 
 
 def test_names_reach_model_report_and_new_photos(finished, photos, tmp_path):
@@ -116,7 +134,7 @@ def test_new_photos(finished, photos, tmp_path):
 
 def test_mmseg_runs_the_final_checkpoint(finished, photos):
     folder = finished[0] / "work" / "5_finetune_3"
-    checkpoint = folder / Path((folder / "last_checkpoint").read_text().strip()).name
+    checkpoint = last_checkpoint(folder)
     model = init_model(str(folder / "config.py"), str(checkpoint), device="cpu")
     assert list(model.dataset_meta["classes"]) == ["other", "cluster 1", "cluster 2", "cluster 3"]
     sample = inference_model(model, str(photos / "trip" / "cat 0.jpg"))
@@ -158,7 +176,12 @@ def test_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
     run = json.loads((out / "run.json").read_text())
     step = out / "work" / "2_pixel_attention" / "last_checkpoint"
     before = step.stat().st_mtime_ns
-    mmluss("discover", photos, "--out", out, "--quick", "--clusters", 2, "--threshold", 0.45, cwd=tmp_path)
+    logs = {path.name for path in (out / "logs").iterdir()}
+    options = ["--quick", "--seed", 3, "--clusters", 2, "--threshold", 0.45, "--verbose"]
+    shown = mmluss("discover", photos, "--out", out, *options, cwd=tmp_path)
+    # What the steps print is on the screen, so no log is written.
+    assert "Epoch(train)" in shown and "label maps in" in shown
+    assert {path.name for path in (out / "logs").iterdir()} == logs
     changed = json.loads((out / "run.json").read_text())
     assert changed["num_clusters"] == 2 and changed["settings"]["threshold"] == 0.45
     assert step.stat().st_mtime_ns == before
