@@ -32,6 +32,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     discover.add_argument("--quick", action="store_true", help="a first look: a quarter of the training")
     discover.add_argument("--strict", action="store_true", help="stop if a file cannot be used")
+    discover.add_argument(
+        "--backbone",
+        nargs=2,
+        metavar=("CONFIG", "CHECKPOINT"),
+        help="start from a network that was trained elsewhere; default: the embedded EfficientNet-Lite0",
+    )
     discover.add_argument("--seed", type=int, default=0, help="of everything; default: %(default)s")
 
     check = _add(commands, "check", _check, "say which files of a folder would be used, without running anything")
@@ -106,7 +112,8 @@ def _discover(args: argparse.Namespace, console: Console) -> None:
     from mmluss.apis.run_results import finish_run
     from mmluss.cli.tables import show_clusters, show_skipped
 
-    settings = DiscoverySettings(args.clusters, args.threshold, args.quick, args.strict, args.seed)
+    backbone = None if args.backbone is None else tuple(args.backbone)
+    settings = DiscoverySettings(args.clusters, args.threshold, args.quick, args.strict, args.seed, backbone)
     discovery = Discovery(args.photos, args.out, settings, console, args.verbose)
     run = discovery.run()
     folder = RunFolder(discovery.out)

@@ -46,9 +46,9 @@ class ClusterLocalVisualizer(SegLocalVisualizer):
         palette: Sequence[Sequence[int]] | None,
         with_labels: bool | None = True,
     ) -> np.ndarray:
+        ids: Any = sem_seg.data
         if sem_seg is self._prediction:
             meta = self.prediction_meta or dict(classes=classes, palette=palette)
-            ids: Any = sem_seg.data
             count = max(len(meta["classes"]), int(ids.max()) + 1)
             classes, palette = named_up_to(count, meta["classes"], meta["palette"])
         return super()._draw_sem_seg(image, sem_seg, classes, palette, with_labels)

@@ -53,6 +53,7 @@ def write_finished_run(photos: Path, out: Path, checkpoint: Path) -> RunFolder:
         num_skipped=1,
         num_clusters=CLUSTERS,
         settings=dict(clusters=CLUSTERS, threshold=0.5),
+        start="random weights",
         steps=STEPS,
         seconds={},
     )

@@ -13,7 +13,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmseg.apis import inference_model, init_model
+from mmseg.registry import MODELS
 from skimage import data
 
 from mmluss import Segmenter
@@ -168,6 +171,46 @@ def test_check_runs_nothing(photos, tmp_path):
     shown = mmluss("check", photos / "trip", "--out", tmp_path, cwd=tmp_path)
     assert "24 photos, 0 files left out" in shown
     assert [path.name for path in tmp_path.iterdir()] == ["skipped.csv"]
+
+
+@pytest.fixture(scope="module")
+def own_network(tmp_path_factory) -> tuple[Path, Path]:
+    """Config and checkpoint of a narrow ResNet with random weights."""
+    folder = tmp_path_factory.mktemp("network")
+    backbone = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8)
+    Config(dict(model=dict(backbone=backbone))).dump(folder / "network.py")
+    torch.manual_seed(0)
+    init_default_scope("mmseg")
+    torch.save(MODELS.build(backbone).state_dict(), folder / "weights.pth")
+    return folder / "network.py", folder / "weights.pth"
+
+
+def test_backbone_is_where_a_run_starts(photos, own_network, tmp_path):
+    options = ["--quick", "--clusters", 2, "--backbone", *own_network]
+    mmluss("discover", photos / "trip", "--out", tmp_path / "out", *options, cwd=tmp_path)
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run["start"] == "ResNet with the weights of weights.pth"
+    assert set(run["steps"]) == {"pixel_attention", "labels", "finetune"}
+    assert run["start"] in (tmp_path / "out" / "report" / "index.html").read_text()
+    weights = torch.load(own_network[1], weights_only=True)
+    labeled = torch.load(
+        tmp_path / "out" / "work" / run["steps"]["labels"] / "pixel_labels.pth", map_location="cpu", weights_only=True
+    )
+    # Frozen in step 2, trained in step 3.
+    matrices = [name for name, value in weights.items() if value.ndim > 1]
+    assert all(torch.equal(labeled["state_dict"][f"backbone.{name}"], weights[name]) for name in matrices)
+    segmenter = Segmenter(tmp_path / "out")
+    assert type(segmenter.model.backbone).__name__ == "ResNet"
+    changes = [(segmenter.model.state_dict()[f"backbone.{name}"] - weights[name]).abs().max() for name in matrices]
+    assert 0 < max(changes) < 1
+
+
+def test_a_backbone_that_does_not_fit_ends_before_any_work(photos, own_network, tmp_path):
+    torch.save({"layers.0.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
+    options = ["--backbone", own_network[0], tmp_path / "other.pth"]
+    shown = mmluss("discover", photos / "trip", "--out", tmp_path / "out", *options, cwd=tmp_path, code=1)
+    assert "other.pth fills 0 of 60 weights of ResNet" in shown[shown.index("failed:") :]
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
