@@ -20,12 +20,13 @@ default_hooks = dict(
     score_files=dict(type="ScoreFilesHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="SegVisualizationHook"),
+    cluster_names=dict(type="ClusterNamesHook"),
     epoch_seed=dict(type="EpochSeedHook"),
     finite_loss=dict(type="FiniteLossHook"),
     id_check=dict(type="IdCheckHook"),
 )
 vis_backends = [dict(type="LocalVisBackend")]
-visualizer = dict(type="SegLocalVisualizer", vis_backends=vis_backends, name="visualizer")
+visualizer = dict(type="ClusterLocalVisualizer", vis_backends=vis_backends, name="visualizer")
 log_processor = dict(by_epoch=True)
 log_level = "INFO"
 load_from = None

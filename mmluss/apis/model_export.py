@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from mmluss.apis.formats import ModelFormat
 from mmluss.apis.segmenter import Segmenter
 from mmluss.models.photo_network import PhotoNetwork
 from mmluss.utils.atomic_files import replace_file
 from mmluss.version import __version__
 
-ModelFormat = Literal["onnx", "torchscript"]
 SUFFIXES: dict[ModelFormat, str] = dict(onnx=".onnx", torchscript=".pt")
 OPSET = 17
 TIMED_SIZE = (480, 640)

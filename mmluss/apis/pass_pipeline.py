@@ -18,8 +18,7 @@ from mmluss.apis.step_screen import StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.submission_step import SUBMISSION, submission_step
 from mmluss.apis.tool_processes import call_in_process
-from mmluss.apis.training_folder import backbone_of, last_checkpoint
-from mmluss.datasets.imagenets import dataset_categories
+from mmluss.apis.training_folder import backbone_of, checkpoint_fingerprint, last_checkpoint
 from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
 from mmluss.utils.image_files import count_images
@@ -203,9 +202,6 @@ class PASSPipeline:
         cfg.model.decode_head.num_classes = self.num_clusters + 1
         self._expect_clusters(cfg)
         if not self.scored:
-            if not dataset_categories(self.data_root):
-                names = ["other", *(f"cluster {i}" for i in range(1, self.num_clusters + 1))]
-                cfg.train_dataloader.dataset.metainfo = dict(classes=names)
             for part in ("dataloader", "evaluator", "cfg"):
                 cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
@@ -230,7 +226,7 @@ class PASSPipeline:
                 self.launch("train", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data)
-        hashes |= {Path(path).name: file_fingerprint(path) for path in inputs if path is not None}
+        hashes |= {Path(path).name: self._weights_hash(path) for path in inputs if path is not None}
         return self.steps.run(name, hashes, work, figures, outputs or ["last_checkpoint"])
 
     def _test(self, name: str, trained: StepResult, checkpoint: str | None = None) -> StepResult:
@@ -246,7 +242,7 @@ class PASSPipeline:
                 arguments = [folder / "config.py", path, "--work-dir", folder]
                 self.launch("test", arguments, self._log(name), watch)
 
-        hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_fingerprint(path))
+        hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=checkpoint_fingerprint(path))
         return self.steps.run(name, hashes, work, main_scores, [SCORES, _MATCH])
 
     @property
@@ -271,8 +267,12 @@ class PASSPipeline:
                 call_in_process(title, submission.pack, (folder, match_file), self._log(_SUBMISSION_STEP), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data, method=settings_fingerprint(asdict(submission.method)))
-        hashes |= dict(checkpoint=file_fingerprint(path), match=file_fingerprint(match_file))
+        hashes |= dict(checkpoint=checkpoint_fingerprint(path), match=file_fingerprint(match_file))
         self.steps.run(_SUBMISSION_STEP, hashes, work, lambda _: {}, [SUBMISSION])
+
+    def _weights_hash(self, checkpoint: str | Path) -> str:
+        # A warm start may be a file of any kind.
+        return (file_fingerprint if checkpoint == self.warm_start else checkpoint_fingerprint)(checkpoint)
 
     def _log(self, name: str) -> Path | None:
         return None if self.screen is None else self.steps.work_dir / "logs" / f"{name}.log"

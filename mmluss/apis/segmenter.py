@@ -20,9 +20,10 @@ from mmengine.runner import load_state_dict
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmluss.apis.cluster_names import BACKGROUND, ClusterNames, read_cluster_names
+from mmluss.apis.cluster_names import ClusterNames, read_cluster_names
 from mmluss.apis.run_folder import RunFolder
 from mmluss.checkpoints.files import read_checkpoint
+from mmluss.datasets.categories import BACKGROUND
 from mmluss.datasets.photos import read_photo
 from mmluss.datasets.photos.reading import MAX_SIDE
 

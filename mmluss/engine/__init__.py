@@ -3,6 +3,7 @@
 
 from mmluss.engine.hooks import (
     CheckpointCheckHook,
+    ClusterNamesHook,
     CollapseWarningHook,
     EpochSeedHook,
     FiniteLossHook,
@@ -22,6 +23,7 @@ from mmluss.engine.schedulers import WarmupCosineLR
 __all__ = [
     "LARC",
     "CheckpointCheckHook",
+    "ClusterNamesHook",
     "CollapseWarningHook",
     "EpochSeedHook",
     "FiniteLossHook",

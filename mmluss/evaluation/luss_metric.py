@@ -53,6 +53,10 @@ class LUSSMetric(BaseMetric):
         collect_device: 'cpu' or 'gpu', as for every metric.
         prefix: Prefix of the names of the scores, or None.
 
+    Attributes:
+        match: ``(K + 1,)`` category of each predicted id in the last evaluation, -1 for none; None before one, and in
+            all processes but the first.
+
     Raises:
         ValueError: If an option is unknown or does not go with another.
 
@@ -97,6 +101,7 @@ class LUSSMetric(BaseMetric):
         self.boundaries = boundaries
         self.num_clusters = num_clusters
         self.count_ignored_area = count_ignored_area
+        self.match: np.ndarray | None = None
         self._evaluation: Evaluation | None = None
         self._counts: LabelCounts | ThresholdSweep | None = None
         self._held_back: tuple[list[torch.Tensor], str] | None = None
@@ -168,6 +173,7 @@ class LUSSMetric(BaseMetric):
             merge_counts(counts, other)
         assert self._evaluation is not None
         result = self._evaluation.result(counts)
+        self.match = result.match
         names = self.dataset_meta.get("names") or self.dataset_meta["classes"]
         result.log(names)
         result.write(names, self._settings(), self.match_file, self.scores_file)

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmseg.apis import MMSegInferencer, inference_model, init_model
 
 from mmluss.apis import PASSPipeline
+from mmluss.apis.segmenter import Segmenter
 
 from .conftest import CONFIGS
 
@@ -72,6 +73,24 @@ def test_mmseg_runs_the_final_checkpoint(finished, tiny_data, tmp_path):
     result = inferencer(image, out_dir=str(tmp_path), show=False)
     np.testing.assert_array_equal(result["predictions"], sample.pred_sem_seg.data[0].numpy())
     assert list(tmp_path.rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("step", "checkpoint", "test"),
+    [("2_pixel_attention", "pixel_labels.pth", "2_pixel_labels_test"), ("3_finetune", "epoch_1.pth", "4_test")],
+)
+def test_clusters_have_the_names_of_their_matching(finished, tiny_data, step, checkpoint, test):
+    work_dir, _, _ = finished
+    path = work_dir / step / checkpoint
+    categories = ["other", *sorted(folder.name for folder in (tiny_data / "train").iterdir())]
+    match = json.loads((work_dir / test / "match.json").read_text())
+    expected = [categories[match[str(cluster)]] for cluster in range(4)]
+    assert sorted(expected) == sorted(categories)
+    assert (
+        list(init_model(str(work_dir / step / "config.py"), str(path), device="cpu").dataset_meta["classes"])
+        == expected
+    )
+    assert list(Segmenter(path, "cpu").names.names) == expected
 
 
 def test_color_names_the_categories_of_colored_boxes(finished):
@@ -184,6 +203,10 @@ def test_there_may_be_more_clusters_than_categories(scored, pipeline_config, tin
     pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(data))
     report = pipeline.run()
     assert len(np.load(tmp_path / "work" / "2_pixel_attention" / "centroids.npy")) == 5
+    names = Segmenter(tmp_path / "work" / "3_finetune" / "epoch_1.pth", "cpu").names.names
+    unmatched = {name for name in names if name.startswith("cluster ")}
+    assert len(names) == 6 and len(unmatched) == (2 if scored else 5)
+    assert all(names[int(name.split()[1])] == name for name in unmatched)
     assert ("fine-tuned (step 4)" in report["miou"]) is scored
     assert (pipeline.draw_panel() is not None) is scored
     assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()

@@ -8,7 +8,7 @@ from typing import Any
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmluss.datasets.categories import palette
+from mmluss.datasets.categories import cluster_metainfo, palette
 from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.datasets.photos.listing import list_photos
 from mmluss.utils.image_files import PHOTO_SUFFIXES
@@ -50,9 +50,11 @@ class PhotoFolderDataset(BaseSegDataset):
         self.photo_list = photo_list
         self.label_root = label_root or None
         self.num_clusters = num_clusters
-        names = ("other", *(f"cluster {index}" for index in range(1, (num_clusters or 0) + 1)))
-        metainfo = dict(classes=names) | (metainfo or {})
-        metainfo.setdefault("palette", palette(len(metainfo["classes"])))
+        metainfo = dict(metainfo or {})
+        if "classes" in metainfo:
+            metainfo = dict(palette=palette(len(metainfo["classes"]))) | metainfo
+        else:
+            metainfo = cluster_metainfo(num_clusters or 0) | metainfo
         super().__init__(
             data_root=str(data_root),
             data_prefix=dict(img_path=""),

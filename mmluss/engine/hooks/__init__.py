@@ -2,6 +2,7 @@
 """Hooks that steer training from outside of the models."""
 
 from mmluss.engine.hooks.checkpoint_check_hook import CheckpointCheckHook
+from mmluss.engine.hooks.cluster_names_hook import ClusterNamesHook
 from mmluss.engine.hooks.collapse_warning_hook import CollapseWarningHook
 from mmluss.engine.hooks.epoch_seed_hook import EpochSeedHook
 from mmluss.engine.hooks.finite_loss_hook import FiniteLossHook
@@ -15,6 +16,7 @@ from mmluss.engine.hooks.support_hook import SupportHook
 
 __all__ = [
     "CheckpointCheckHook",
+    "ClusterNamesHook",
     "CollapseWarningHook",
     "EpochSeedHook",
     "FiniteLossHook",
