@@ -192,9 +192,14 @@ class PASSPipeline:
         if not self.scored:
             if not dataset_categories(self.data_root):
                 names = ["other", *(f"cluster {i}" for i in range(1, self.num_clusters + 1))]
-                cfg.train_dataloader.dataset.metainfo = dict(classes=names)
+                cfg.train_dataloader.dataset.metainfo = cfg.test_dataloader.dataset.metainfo = dict(classes=names)
             for part in ("dataloader", "evaluator", "cfg"):
-                cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
+                cfg[f"val_{part}"] = None
+            # A test writes or draws predictions: of validation images without masks, or else of the training images.
+            cfg.test_evaluator = dict(type="LUSSMetric", has_masks=False)
+            cfg.test_dataloader.dataset.label_root = False
+            if not Path(self.data_root, "validation").is_dir():
+                cfg.test_dataloader.dataset.split = "train"
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
         return self._train(name, cfg, inputs, lambda folder: _last_losses(folder, "decode.acc_seg"))
 
