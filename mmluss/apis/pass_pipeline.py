@@ -203,7 +203,12 @@ class PASSPipeline:
         self._expect_clusters(cfg)
         if not self.scored:
             for part in ("dataloader", "evaluator", "cfg"):
-                cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
+                cfg[f"val_{part}"] = None
+            # A test writes or draws predictions: of validation images without masks, or else of the training images.
+            cfg.test_evaluator = dict(type="LUSSMetric", has_masks=False)
+            cfg.test_dataloader.dataset.label_root = False
+            if not Path(self.data_root, "validation").is_dir():
+                cfg.test_dataloader.dataset.split = "train"
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
         return self._train(name, cfg, inputs, lambda folder: last_values(folder, "decode.acc_seg"))
 

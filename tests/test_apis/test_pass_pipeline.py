@@ -13,6 +13,8 @@ from mmseg.apis import MMSegInferencer, inference_model, init_model
 
 from mmluss.apis import PASSPipeline
 from mmluss.apis.segmenter import Segmenter
+from mmluss.apis.tool_processes import call_mmseg_tool
+from mmluss.apis.training_folder import last_checkpoint
 
 from .conftest import CONFIGS
 
@@ -189,7 +191,19 @@ def test_without_masks_nothing_is_scored(config_of_removed_data, tiny_data, tmp_
     pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(tmp_path / "data"))
     assert pipeline.run()["miou"] == {}
     assert pipeline.draw_panel() is None
-    assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()
+    folder = tmp_path / "work" / "3_finetune"
+    arguments = [
+        folder / "config.py",
+        last_checkpoint(folder),
+        "--work-dir",
+        tmp_path / "test",
+        "--out",
+        tmp_path / "out",
+    ]
+    call_mmseg_tool("test", arguments, tmp_path / "log.txt")
+    predicted = [path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.png")]
+    trained = [path.relative_to(tiny_data / "train") for path in (tiny_data / "train").rglob("*.JPEG")]
+    assert sorted(predicted) == sorted(path.with_suffix(".png") for path in trained)
 
 
 @pytest.mark.parametrize("scored", [True, False])

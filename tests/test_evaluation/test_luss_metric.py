@@ -129,6 +129,20 @@ def test_predictions_are_written_as_they_are(scenes, tmp_path: Path, format_only
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 3
 
 
+@pytest.mark.parametrize("writes", [False, True])
+def test_without_masks_predictions_are_written_if_asked_for(scenes, tmp_path: Path, writes: bool) -> None:
+    samples = [data_sample(image, index) for index, image in enumerate(scenes(4, 3, NUM))]
+    for sample in samples:
+        del sample.gt_sem_seg
+    # tools/test.py --out sets both.
+    out = dict(output_dir=str(tmp_path), keep_results=True) if writes else {}
+    evaluator = Evaluator(LUSSMetric(has_masks=False, **out))
+    evaluator.dataset_meta = {"classes": ("other",)}
+    evaluator.process(samples, None)
+    assert evaluator.evaluate(3) == {}
+    assert len(list(tmp_path.rglob("*.png"))) == (3 if writes else 0)
+
+
 def test_metric_starts_anew_after_each_evaluation(scenes) -> None:
     images = scenes(5, 4, NUM)
     metric = LUSSMetric()

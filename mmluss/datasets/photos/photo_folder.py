@@ -28,7 +28,7 @@ class PhotoFolderDataset(BaseSegDataset):
         photo_list: Text file with the paths below it to take, one a line, UTF-8; None to search the folder.
         label_root: Folder of label maps, or None or False for none.
         num_clusters: Highest id in the label maps; None where it does not matter.
-        pipeline: Transforms.
+        pipeline: Transforms; a first ``LoadImageFromFile`` is replaced by ``LoadPhoto``.
         metainfo: Additions to the meta information; ``classes`` are the names by id, the background's first.
         **kwargs: mmseg's ``BaseSegDataset`` arguments.
 
@@ -59,7 +59,7 @@ class PhotoFolderDataset(BaseSegDataset):
             data_root=str(data_root),
             data_prefix=dict(img_path=""),
             metainfo=metainfo,
-            pipeline=list(pipeline),
+            pipeline=[_photo_loader(step) if index == 0 else step for index, step in enumerate(pipeline)],
             ignore_index=IGNORE_INDEX,
             **kwargs,
         )
@@ -94,3 +94,7 @@ class PhotoFolderDataset(BaseSegDataset):
         """A sample; see the class."""
         shared: dict[str, Any] = dict(max_id=self.num_clusters, label_map=None, reduce_zero_label=False, seg_fields=[])
         return super().get_data_info(idx) | shared
+
+
+def _photo_loader(step: dict | Callable) -> dict | Callable:
+    return dict(type="LoadPhoto") if isinstance(step, dict) and step["type"] == "LoadImageFromFile" else step

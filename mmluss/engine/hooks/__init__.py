@@ -11,8 +11,10 @@ from mmluss.engine.hooks.prototype_hook import PrototypeHook
 from mmluss.engine.hooks.prototype_kmeans_hook import PrototypeKMeansHook
 from mmluss.engine.hooks.pseudo_label_hook import PseudoLabelHook
 from mmluss.engine.hooks.resumable_rf_search_hook import ResumableRFSearchHook
+from mmluss.engine.hooks.saved_config_hook import SavedConfigHook
 from mmluss.engine.hooks.score_files_hook import ScoreFilesHook
 from mmluss.engine.hooks.support_hook import SupportHook
+from mmluss.engine.hooks.visualization_hook import LUSSVisualizationHook
 
 __all__ = [
     "CheckpointCheckHook",
@@ -21,10 +23,12 @@ __all__ = [
     "EpochSeedHook",
     "FiniteLossHook",
     "IdCheckHook",
+    "LUSSVisualizationHook",
     "PrototypeHook",
     "PrototypeKMeansHook",
     "PseudoLabelHook",
     "ResumableRFSearchHook",
+    "SavedConfigHook",
     "ScoreFilesHook",
     "SupportHook",
 ]
