@@ -98,6 +98,7 @@ def main() -> None:
     if args.verbose:
         pipeline = PASSPipeline(cfg, work_dir, args.data_root)
         report, panel = pipeline.run(), pipeline.draw_panel()
+        page = pipeline.write_page(report)
     else:
         warnings.filterwarnings("ignore")
         for handler in logger.handlers:
@@ -107,13 +108,14 @@ def main() -> None:
             with StepScreen(Console(stderr=True)) as screen:
                 pipeline = PASSPipeline(cfg, work_dir, args.data_root, screen)
                 report = pipeline.run()
-            panel = pipeline.draw_panel()
+            panel, page = pipeline.draw_panel(), pipeline.write_page(report)
         except (ValueError, OSError, RuntimeError) as error:
             raise SystemExit(str(error)) from None
     print_report(report, Console())
     with open(work_dir / "report.txt", "w", encoding="utf-8") as file:
         print_report(report, Console(file=file, width=120))
     print(f"Report: {work_dir / 'report.json'}, {work_dir / 'report.txt'}" + (f"; picture: {panel}" if panel else ""))
+    print(f"Page: {page}")
 
 
 if __name__ == "__main__":

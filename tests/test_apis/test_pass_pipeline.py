@@ -14,7 +14,7 @@ from mmseg.apis import MMSegInferencer, inference_model, init_model
 from mmluss.apis import PASSPipeline
 from mmluss.apis.segmenter import Segmenter
 
-from .conftest import CONFIGS
+from .conftest import COLORS, CONFIGS
 
 pytestmark = pytest.mark.slow
 
@@ -189,6 +189,7 @@ def test_without_masks_nothing_is_scored(config_of_removed_data, tiny_data, tmp_
     pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(tmp_path / "data"))
     assert pipeline.run()["miou"] == {}
     assert pipeline.draw_panel() is None
+    assert 'id="scores"' not in pipeline.write_page(pipeline.run()).read_text()
     assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()
 
 
@@ -226,6 +227,10 @@ def test_the_tool_shows_a_line_a_step_and_an_error_last(pipeline_config, tiny_da
     assert done.returncode == 0 and len(shown) < 40, shown
     assert any(line.startswith("2 pixel attention") for line in shown)
     assert "Epoch(train)" in (tmp_path / "work" / "logs" / "1_pretrain.log").read_text()
+    page = (tmp_path / "work" / "report" / "index.html").read_text()
+    report = json.loads((tmp_path / "work" / "report.json").read_text())
+    assert f"{report['miou']['fine-tuned (step 4)']:.2f}" in page and "share of each category" in page
+    assert {name for name in COLORS if f"<h3>{name}</h3>" in page} == set(COLORS)
     broken = [*options, "overrides.finetune.optim_wrapper.optimizer.lr=-1"]
     failed = run_tool(pipeline_config, *broken)
     assert failed.returncode == 1
