@@ -12,6 +12,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -105,15 +106,14 @@ def use_mixed_precision(cfg: Config) -> None:
     cfg.merge_from_dict({f"overrides.{step}.optim_wrapper": wrapper for step in BELOW["overrides"]})
 
 
-def run(args: argparse.Namespace, cfg: Config, work_dir: Path, launcher: StepLauncher) -> tuple[dict, Path | None]:
-    """Run the pipeline; gives its report and the path of its panel."""
-    if args.verbose:
-        pipeline = PASSPipeline(cfg, work_dir, args.data_root, None, launcher)
-        return pipeline.run(), pipeline.draw_panel()
-    with StepScreen(Console(stderr=True)) as screen:
+def run(
+    args: argparse.Namespace, cfg: Config, work_dir: Path, launcher: StepLauncher
+) -> tuple[dict, Path | None, Path]:
+    """Run the pipeline; gives its report and the paths of its panel and its page."""
+    with nullcontext() if args.verbose else StepScreen(Console(stderr=True)) as screen:
         pipeline = PASSPipeline(cfg, work_dir, args.data_root, screen, launcher)
         report = pipeline.run()
-    return report, pipeline.draw_panel()
+    return report, pipeline.draw_panel(), pipeline.write_page(report)
 
 
 def be_quiet(logger: MMLogger) -> None:
@@ -155,7 +155,7 @@ def main() -> None:
     if not args.verbose:
         be_quiet(logger)
     try:
-        report, panel = run(args, cfg, work_dir, launcher)
+        report, panel, page = run(args, cfg, work_dir, launcher)
     except BaseException as error:
         launcher.finish(str(error) or type(error).__name__)
         if args.verbose or not isinstance(error, ValueError | OSError | RuntimeError):
@@ -166,6 +166,7 @@ def main() -> None:
     with open(work_dir / "report.txt", "w", encoding="utf-8") as file:
         print_report(report, Console(file=file, width=120))
     print(f"Report: {work_dir / 'report.json'}, {work_dir / 'report.txt'}" + (f"; picture: {panel}" if panel else ""))
+    print(f"Page: {page}")
 
 
 if __name__ == "__main__":
