@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmluss.apis import PASSPipeline
+from mmluss.apis.endings import one_line_endings
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.result_panel import draw_result_panel
 from mmluss.apis.step_screen import StepScreen
@@ -83,7 +84,7 @@ def print_report(report: dict, console: Console) -> None:
 
 
 def main() -> None:
-    """Run the pipeline and say where its results are."""
+    """Run the pipeline that the command line names."""
     args = parse_args()
     try:
         path = find_config(args.config)
@@ -95,6 +96,12 @@ def main() -> None:
     work_dir = Path(args.work_dir or Path("work_dirs") / path.stem)
     mkdir_or_exist(work_dir)
     logger = MMLogger.get_instance("mmluss", log_file=str(work_dir / "pipeline.log"))
+    with one_line_endings(work_dir, "the same command goes on where it was"):
+        run(cfg, work_dir, args, logger)
+
+
+def run(cfg: Config, work_dir: Path, args: argparse.Namespace, logger: MMLogger) -> None:
+    """Run the pipeline, print its report and say where its results are."""
     if args.verbose:
         pipeline = PASSPipeline(cfg, work_dir, args.data_root)
         report, panel = pipeline.run(), pipeline.draw_panel()

@@ -13,6 +13,7 @@ from mmluss.engine.hooks import (
     ResumableRFSearchHook,
     ScoreFilesHook,
     SupportHook,
+    WholeCheckpointHook,
 )
 from mmluss.engine.loops import FullBatchTrainLoop
 from mmluss.engine.optimizers import LARC, LayerDecayOptimWrapperConstructor
@@ -34,4 +35,5 @@ __all__ = [
     "ScoreFilesHook",
     "SupportHook",
     "WarmupCosineLR",
+    "WholeCheckpointHook",
 ]

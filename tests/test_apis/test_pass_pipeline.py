@@ -12,8 +12,7 @@ from mmengine.config import Config
 from mmseg.apis import MMSegInferencer, inference_model, init_model
 
 from mmluss.apis import PASSPipeline
-
-from .conftest import CONFIGS
+from tests.helpers.tiny_steps import CONFIGS
 
 pytestmark = pytest.mark.slow
 

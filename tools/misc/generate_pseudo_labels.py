@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
+from mmluss.apis.endings import one_line_endings
 from mmluss.apis.label_run import build_label_run
 
 
@@ -30,7 +31,8 @@ def main() -> None:
         runner, hook = build_label_run(cfg, args.checkpoint, work_dir)
     except ValueError as error:
         raise SystemExit(str(error)) from None
-    hook.write_labels(runner)
+    with one_line_endings(work_dir, "the same command goes on where it was"):
+        hook.write_labels(runner)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from mmluss.engine.hooks.pseudo_label_hook import PseudoLabelHook
 from mmluss.engine.hooks.resumable_rf_search_hook import ResumableRFSearchHook
 from mmluss.engine.hooks.score_files_hook import ScoreFilesHook
 from mmluss.engine.hooks.support_hook import SupportHook
+from mmluss.engine.hooks.whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
     "CheckpointCheckHook",
@@ -25,4 +26,5 @@ __all__ = [
     "ResumableRFSearchHook",
     "ScoreFilesHook",
     "SupportHook",
+    "WholeCheckpointHook",
 ]
