@@ -15,8 +15,7 @@ from mmluss.apis import PASSPipeline
 from mmluss.apis.segmenter import Segmenter
 from mmluss.apis.tool_processes import call_mmseg_tool
 from mmluss.apis.training_folder import last_checkpoint
-
-from .conftest import COLORS, CONFIGS
+from tests.helpers.tiny_steps import COLORS, CONFIGS
 
 pytestmark = pytest.mark.slow
 
