@@ -21,7 +21,7 @@ from mmengine.runner import runner
 from mmluss.apis import PASSPipeline, pass_pipeline
 from mmluss.apis.mmseg_tools import run_mmseg_tool
 from mmluss.apis.tool_processes import _PRELOADED
-from mmluss.apis.training_log import training_records
+from mmluss.apis.training_folder import training_records
 
 SECONDS = 300
 _PR_SET_PDEATHSIG = 1
