@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from mmluss.utils.atomic_files import replace_by, replace_file, write_json
+from mmluss.utils.atomic_files import read_json, remove_leftovers, replace_by, replace_file, write_json
 
 
 def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
@@ -44,6 +44,43 @@ def test_a_writer_of_names_leaves_all_or_nothing(tmp_path, is_folder):
     assert os.listdir(path.parent) == []
     replace_by(path, write)
     assert os.listdir(path.parent) == ["model.pth"]
+
+
+def test_errors_of_the_disk_name_the_file(tmp_path):
+    path = tmp_path / "note.json"
+    with pytest.raises(OSError) as error, replace_file(path):
+        raise OSError(28, "No space left on device")
+    assert str(error.value) == f"[Errno 28] No space left on device: '{path}'"
+    with pytest.raises(OSError) as error, replace_file(path):
+        raise OSError("9 requested and 3 written")
+    assert str(error.value) == f"{path} cannot be written: 9 requested and 3 written"
+    with pytest.raises(FileNotFoundError, match=r"other\.json"), replace_file(path):
+        (tmp_path / "other.json").read_text()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"folder'$"), replace_file(tmp_path / "folder") as file:
+        file.write(b"x")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_leftovers_of_dead_processes_are_removed(tmp_path):
+    gone = 2**22 + 1
+    for name in (f".{gone}-1-a.pth", f".{os.getpid()}-1-b.pth", ".hidden", f"{gone}-1-c.pth", ".x-1-d.pth"):
+        (tmp_path / name).touch()
+    (tmp_path / f".{gone}-2-folder").mkdir()
+    assert remove_leftovers(tmp_path) == [f".{gone}-1-a.pth"]
+    assert len(os.listdir(tmp_path)) == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "not JSON"), (b"\xff", "not JSON"), (b"[1]", "a, b is not in it"), (b'{"a": 1}', "b is not in it")],
+)
+def test_damaged_json_is_named(tmp_path, content, reason):
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"run\.json is damaged: {reason}"):
+        read_json(tmp_path / "run.json", ("a", "b"))
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "none.json")
 
 
 def test_another_process_writes(tmp_path):

@@ -195,7 +195,7 @@ def test_the_old_name_of_num_clusters_loads_with_a_warning():
 
 
 def test_labels_of_averaged_weights_are_saved_with_them(photo_root, tmp_path):
-    cfg = config(photo_root, tmp_path)
+    cfg = config(photo_root, tmp_path, threshold="otsu")
     cfg.custom_hooks.append(dict(type="EMAHook", momentum=0.5))
     runner = runner_of(cfg)
     runner.call_hook("before_run")

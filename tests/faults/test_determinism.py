@@ -1,0 +1,18 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""The same seed on the same machine gives the same bits, from step 1 to the scores."""
+
+import pytest
+import torch
+
+from tests.helpers.forked_runs import final_weights, finish, results, run_pipeline, start
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_second_run_gives_the_same_bits(whole, pipeline, tmp_path):
+    code = finish(start(tmp_path / "log", run_pipeline, pipeline, tmp_path / "work"))
+    assert code == 0, (tmp_path / "log").read_text()
+    first, second = results(whole), results(tmp_path / "work")
+    assert len(first["labels"]) == 24 and set(first["curves"]["3_finetune"]) == set(range(1, 10))
+    assert second == first
+    torch.testing.assert_close(final_weights(tmp_path / "work"), final_weights(whole), rtol=0, atol=0, equal_nan=True)
