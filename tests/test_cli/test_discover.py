@@ -3,7 +3,6 @@
 
 import csv
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -24,17 +23,20 @@ from mmluss.apis.photo_configs import training_size
 from mmluss.apis.training_folder import last_checkpoint
 from mmluss.datasets.label_codec import read_label_map
 from tests.helpers.messy_folder import write_messy_folder
+from tests.helpers.no_network import guarded_environment, refused_connections
 
 pytestmark = pytest.mark.slow
 
 
 def mmluss(*arguments: object, cwd: Path, code: int = 0) -> str:
-    """Run the command in another folder; what it shows."""
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path), COLUMNS="100", OMP_NUM_THREADS="1")
+    """Run the command in another folder, without a network; what it shows."""
+    watched = cwd / "watched"
+    environment = guarded_environment(watched) | dict(COLUMNS="100", OMP_NUM_THREADS="1")
     done = subprocess.run(
         [sys.executable, "-m", "mmluss", *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, text=True
     )
     assert done.returncode == code, done.stderr[-3000:]
+    assert refused_connections(watched) == []
     return done.stdout + done.stderr
 
 

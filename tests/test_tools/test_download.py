@@ -161,6 +161,6 @@ def test_unknown_name(capsys):
 def test_on_the_command_line(tmp_path):
     with serve(CHECKPOINT, NAME) as server:
         command = [sys.executable, "-W", "ignore", TOOL, server.address]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "checkpoints" / NAME).is_file()
