@@ -12,7 +12,7 @@ from mmluss.dependencies import check_dependencies
 # First of all, so that what is missing is named with the command that brings it.
 check_dependencies()
 
-from mmluss import checkpoints, clustering, datasets, engine, evaluation, models
+from mmluss import checkpoints, clustering, datasets, engine, evaluation, models, visualization
 from mmluss.datasets import ImageNetSDataset
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.evaluation import LUSSMetric, ThresholdSweep
@@ -43,6 +43,7 @@ __all__ = [
     "models",
     "read_label_map",
     "register",
+    "visualization",
     "write_label_map",
 ]
 

@@ -7,21 +7,20 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from xml.etree import ElementTree
 
 import cv2
 import numpy as np
 
 from mmluss.apis.cluster_names import ClusterNames
+from mmluss.apis.formats import ANNOTATION_FORMATS, AnnotationFormat
 from mmluss.apis.segmenter import outline_polygons
 from mmluss.datasets.label_codec import IGNORE_INDEX, read_label_map, write_label_map
 from mmluss.datasets.photos import read_photo
 from mmluss.utils.atomic_files import replace_file
 from mmluss.utils.safe_paths import path_below
 
-AnnotationFormat = Literal["coco", "yolo", "voc", "cvat", "masks", "csv"]
-FORMATS: tuple[AnnotationFormat, ...] = ("coco", "yolo", "voc", "cvat", "masks", "csv")
 LEAST_SHARE = 0.001
 """Pieces smaller than this share of a photo are no things of their own."""
 
@@ -111,8 +110,8 @@ def export_annotations(
     Raises:
         ValueError: If the format is unknown, or the name of a photo leads out of ``out``.
     """
-    if form not in FORMATS:
-        raise ValueError(f"format {form!r}; known are {', '.join(FORMATS)}")
+    if form not in ANNOTATION_FORMATS:
+        raise ValueError(f"format {form!r}; known are {', '.join(ANNOTATION_FORMATS)}")
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     kept = [id_ for id_ in range(1, len(clusters.names)) if clusters.targets[id_] == id_]
@@ -236,6 +235,6 @@ def _xml(root: ElementTree.Element) -> bytes:
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
-_EXPORTERS: dict[str, Callable[[Iterable[LabeledPhoto], Sequence[str], Sequence[int], Path], Path]] = dict(
+_EXPORTERS: dict[AnnotationFormat, Callable[[Iterable[LabeledPhoto], Sequence[str], Sequence[int], Path], Path]] = dict(
     coco=_coco, yolo=_yolo, voc=_voc, cvat=_cvat, masks=_masks, csv=_csv
 )

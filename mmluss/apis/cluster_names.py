@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mmluss.datasets.categories import cluster_names
 from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.utils.atomic_files import replace_file
 
 COLUMNS = ("id", "name", "merge_into", "drop", "photos", "share")
-BACKGROUND = "other"
 _YES, _NO = {"1", "x", "y", "yes", "true"}, {"", "0", "n", "no", "false"}
 
 
@@ -40,8 +40,7 @@ class ClusterNames:
     @classmethod
     def default(cls, num_clusters: int) -> "ClusterNames":
         """``cluster 1`` to ``cluster K``, none merged or dropped."""
-        names = (BACKGROUND, *(f"cluster {index}" for index in range(1, num_clusters + 1)))
-        return cls(names, np.arange(num_clusters + 1))
+        return cls(cluster_names(num_clusters), np.arange(num_clusters + 1))
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -14,12 +14,11 @@ from mmluss.apis.discovery_configs import DiscoveryConfigs
 from mmluss.apis.discovery_settings import DEFAULT_THRESHOLD, DiscoverySettings
 from mmluss.apis.label_run import read_suggestion, write_pseudo_labels, write_suggestion
 from mmluss.apis.photo_configs import training_size
+from mmluss.apis.starting_backbone import StartingBackbone, embedded_start, foreign_start
 from mmluss.apis.step_screen import FileShare, StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.tool_processes import call_in_process, call_mmseg_tool
 from mmluss.apis.training_folder import last_checkpoint
-from mmluss.checkpoints.conversion import convert_checkpoint
-from mmluss.checkpoints.efficientnet_lite0 import efficientnet_lite0_to_timm, installed_efficientnet_lite0
 from mmluss.datasets.photos import PhotoList, list_photos
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import file_fingerprint, file_state, settings_fingerprint
@@ -70,28 +69,28 @@ class Discovery:
         Raises:
             RuntimeError: If a step failed; the message ends with the reason.
         """
+        start = self._start()
         with StepScreen(self.console) as screen:
             self._check_photos(screen)
             size = training_size(len(self.photos.photos), self.settings.quick)
             self._check_clusters(len(self.photos.photos))
             self.configs = DiscoveryConfigs(
-                self.photo_root, self.photo_list, len(self.photos.photos), self.settings, size, self._start()
+                self.photo_root, self.photo_list, len(self.photos.photos), self.settings, size, start
             )
-            pretrained = self._pretrain(screen)
+            pretrained = self._pretrain(screen) if start.backbone is None else None
             attention = self._attend(screen, pretrained)
             clusters = self._choose_clusters(screen, attention)
             labels = self._label(screen, attention, clusters)
             finetuned = self._finetune(screen, pretrained, labels, clusters)
+        steps = dict(pretrain=pretrained, pixel_attention=attention, labels=labels, finetune=finetuned)
         run = dict(
             photos=str(self.photo_root),
             num_photos=len(self.photos.photos),
             num_skipped=len(self.photos.skipped),
             num_clusters=clusters,
             settings=asdict(self.settings),
-            steps={
-                name: step.folder.name
-                for name, step in zip(_STEPS, (pretrained, attention, labels, finetuned), strict=True)
-            },
+            start=start.title,
+            steps={name: step.folder.name for name, step in steps.items() if step is not None},
             seconds={step.name: round(step.seconds, 1) for step in self.steps.results},
         )
         write_json(self.out / "run.json", run)
@@ -134,24 +133,23 @@ class Discovery:
         states = [(path, file_state(self.photo_root / path)) for path in self.photos.photos]
         return settings_fingerprint(dict(root=str(self.photo_root), photos=states))
 
-    def _start(self) -> Path:
-        path = self.out / "work" / "start.pth"
-        if not path.is_file():
-
-            def convert(weights: dict) -> dict:
-                return {f"backbone.{name}": tensor for name, tensor in efficientnet_lite0_to_timm(weights).items()}
-
-            convert_checkpoint(installed_efficientnet_lite0(), path, convert)
-        return path
+    def _start(self) -> StartingBackbone:
+        folder, backbone = self.out / "work", self.settings.backbone
+        return embedded_start(folder) if backbone is None else foreign_start(*backbone, folder)
 
     def _pretrain(self, screen: StepScreen) -> StepResult:
-        cfg = self.configs.pretrain()
-        return self._train(screen, "learning what they share", "1_pretrain", cfg, [self.configs.start])
+        start = self.configs.start.checkpoint
+        return self._train(screen, "learning what they share", "1_pretrain", self.configs.pretrain(), [start])
 
-    def _attend(self, screen: StepScreen, pretrained: StepResult) -> StepResult:
-        checkpoint = last_checkpoint(pretrained.folder)
+    def _begun_from(self, pretrained: StepResult | None) -> tuple[Path | None, Path]:
+        """Checkpoint of step 1, if there is one, and the one that has the backbone's weights."""
+        checkpoint = None if pretrained is None else last_checkpoint(pretrained.folder)
+        return checkpoint, checkpoint or self.configs.start.checkpoint
+
+    def _attend(self, screen: StepScreen, pretrained: StepResult | None) -> StepResult:
+        checkpoint, backbone = self._begun_from(pretrained)
         cfg = self.configs.pixel_attention(checkpoint)
-        return self._train(screen, "finding where to look", "2_pixel_attention", cfg, [checkpoint])
+        return self._train(screen, "finding where to look", "2_pixel_attention", cfg, [backbone])
 
     def _label_cfg(self, clusters: int, attention: StepResult) -> Config:
         return self.configs.labels(clusters, attention.folder / "config.py", self.out / "work" / "embeddings")
@@ -180,10 +178,12 @@ class Discovery:
             FileShare(self.out / "work" / name / "pixel_labels", len(self.photos.photos)),
         )
 
-    def _finetune(self, screen: StepScreen, pretrained: StepResult, labels: StepResult, clusters: int) -> StepResult:
-        checkpoint = last_checkpoint(pretrained.folder)
+    def _finetune(
+        self, screen: StepScreen, pretrained: StepResult | None, labels: StepResult, clusters: int
+    ) -> StepResult:
+        checkpoint, backbone = self._begun_from(pretrained)
         cfg = self.configs.finetune(clusters, checkpoint, labels.folder / "pixel_labels")
-        inputs = [checkpoint, labels.folder / "pixel_labels.pth"]
+        inputs = [backbone, labels.folder / "pixel_labels.pth"]
         return self._train(screen, "learning to outline them", f"5_finetune_{self._key(clusters)}", cfg, inputs)
 
     def _key(self, clusters: int) -> str:
@@ -247,6 +247,3 @@ class Discovery:
             for folder in (self.out / "work").glob(pattern):
                 if folder.name not in run["steps"].values():
                     shutil.rmtree(folder)
-
-
-_STEPS = ("pretrain", "pixel_attention", "labels", "finetune")

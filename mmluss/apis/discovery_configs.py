@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmluss.apis.discovery_settings import DiscoverySettings
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.photo_configs import TrainingSize, read_photos, set_sizes
+from mmluss.apis.starting_backbone import StartingBackbone
 from mmluss.apis.training_folder import backbone_of
 
 STEP_CONFIGS = dict(
@@ -29,7 +30,8 @@ class DiscoveryConfigs:
         num_photos: How many they are.
         settings: What to discover.
         size: Sizes of training.
-        start: Checkpoint whose backbone the first step starts from.
+        start: The network that the first step starts from. One that was trained elsewhere needs no step 1 and has no
+            projector: what step 2 compares are its own features.
     """
 
     photo_root: Path
@@ -37,24 +39,24 @@ class DiscoveryConfigs:
     num_photos: int
     settings: DiscoverySettings
     size: TrainingSize
-    start: Path
+    start: StartingBackbone
 
     def pretrain(self) -> Config:
-        """Step 1, from the start."""
+        """Step 1, from the embedded start."""
         cfg = self._step("pretrain")
         set_sizes(cfg, self.size, self.size.pretrain_epochs, self.num_photos)
-        cfg.model.backbone.init_cfg = backbone_of(self.start)
+        cfg.model.backbone.init_cfg = backbone_of(self.start.checkpoint)
         return cfg
 
-    def pixel_attention(self, pretrained: Path) -> Config:
+    def pixel_attention(self, pretrained: Path | None) -> Config:
         """Step 2.1.
 
         Args:
-            pretrained: Checkpoint of step 1.
+            pretrained: Checkpoint of step 1, None without that step.
         """
         cfg = self._step("pixel_attention")
         set_sizes(cfg, self.size, self.size.attention_epochs, self.num_photos)
-        cfg.model.pretrained = str(pretrained)
+        cfg.model.pretrained = None if pretrained is None else str(pretrained)
         # Clustering is a step of its own, so that another number of clusters needs no training.
         cfg.default_hooks.pop("pseudo_labels")
         return cfg
@@ -81,18 +83,19 @@ class DiscoveryConfigs:
         cfg.train_dataloader.batch_size = before.train_dataloader.batch_size
         return cfg
 
-    def finetune(self, clusters: int, pretrained: Path, label_root: Path) -> Config:
+    def finetune(self, clusters: int, pretrained: Path | None, label_root: Path) -> Config:
         """Step 3.
 
         Args:
             clusters: Number of clusters.
-            pretrained: Checkpoint of step 1.
+            pretrained: Checkpoint of step 1, None without that step.
             label_root: Folder of pixel labels.
         """
         cfg = self._step("finetune", label_root=str(label_root), num_clusters=clusters)
         set_sizes(cfg, self.size, self.size.finetune_epochs, self.num_photos)
         cfg.test_dataloader.dataset.label_root = False
-        cfg.model.backbone.init_cfg = backbone_of(pretrained)
+        if pretrained is not None:
+            cfg.model.backbone.init_cfg = backbone_of(pretrained)
         cfg.model.decode_head.num_classes = clusters + 1
         # A photo of one's own may show several things.
         cfg.model.test_cfg.one_category = False
@@ -102,4 +105,9 @@ class DiscoveryConfigs:
         cfg = Config.fromfile(find_config(STEP_CONFIGS[step]))
         read_photos(cfg, dict(data_root=str(self.photo_root), photo_list=str(self.photo_list), **photos))
         cfg.randomness = dict(seed=self.settings.seed)
+        self.start.put_into(cfg)
+        if step == "pixel_attention" and self.start.backbone is not None:
+            # There was no step 1 to learn a projector, so the prototypes start at k-means centers of the features.
+            cfg.model.update(image_projector=False, hidden_channels=0, embedding_dim=0)
+            cfg.default_hooks.prototype_kmeans = dict(type="PrototypeKMeansHook")
         return cfg

@@ -18,6 +18,7 @@ class DiscoverySettings:
         quick: A first look in minutes: a quarter of the training.
         strict: Whether a photo that cannot be read ends the run.
         seed: Seed of everything.
+        backbone: Config and checkpoint of a network that was trained elsewhere, in place of the embedded one.
     """
 
     clusters: int | Literal["auto"] = "auto"
@@ -25,6 +26,7 @@ class DiscoverySettings:
     quick: bool = False
     strict: bool = False
     seed: int = 0
+    backbone: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.clusters != "auto" and (not isinstance(self.clusters, int) or self.clusters < 2):

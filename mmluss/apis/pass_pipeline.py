@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from mmluss.apis.pipeline_config import find_step_config, known_controls, number_of_clusters, step_config
+from mmluss.apis.pipeline_report import FINETUNE, PIXEL_ATTENTION, TEST, write_pipeline_report
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
 from mmluss.apis.step_figures import SCORES, label_figures, last_values, main_scores
@@ -18,8 +19,7 @@ from mmluss.apis.step_screen import StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.submission_step import SUBMISSION, submission_step
 from mmluss.apis.tool_processes import call_in_process
-from mmluss.apis.training_folder import backbone_of, last_checkpoint
-from mmluss.datasets.imagenets import dataset_categories
+from mmluss.apis.training_folder import backbone_of, checkpoint_fingerprint, last_checkpoint
 from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
 from mmluss.utils.image_files import count_images
@@ -97,10 +97,10 @@ class PASSPipeline:
             path of the ``submission``, where one is asked for.
         """
         pretrained = self._pretrain()
-        labels = self._label("2_pixel_attention", pretrained)
+        labels = self._label(PIXEL_ATTENTION, pretrained)
         miou = self._scored_steps(pretrained, labels) if self.scored else {}
         if not self.scored:
-            self._finetune("3_finetune", pretrained, labels)
+            self._finetune(FINETUNE, pretrained, labels)
         report = dict(
             protocol=self.cfg.get("protocol", ""),
             data_root=self.data_root,
@@ -114,8 +114,8 @@ class PASSPipeline:
 
     def _scored_steps(self, pretrained: StepResult, labels: StepResult) -> dict[str, float | str]:
         label_scores = self._test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT)
-        finetuned = self._finetune("3_finetune", pretrained, labels)
-        final = self._test("4_test", finetuned)
+        finetuned = self._finetune(FINETUNE, pretrained, labels)
+        final = self._test(TEST, finetuned)
         self._submit(finetuned, final)
         miou: dict[str, float | str] = {
             self._label_row: label_scores.figures["mIoU"],
@@ -135,13 +135,24 @@ class PASSPipeline:
         if not self.scored:
             return None
         folder = self.steps.work_dir
-        labels, final = folder / "2_pixel_attention", folder / "3_finetune"
+        labels, final = folder / PIXEL_ATTENTION, folder / FINETUNE
         return draw_result_panel(
             TestedModel(labels / "config.py", labels / _LABEL_CHECKPOINT, folder / "2_pixel_labels_test" / _MATCH),
-            TestedModel(final / "config.py", last_checkpoint(final), folder / "4_test" / _MATCH),
+            TestedModel(final / "config.py", last_checkpoint(final), folder / TEST / _MATCH),
             folder / "panel.png",
             **self.cfg.get("panel", {}),
         )
+
+    def write_page(self, report: dict) -> Path:
+        """Write the page of the run; call it after ``run``.
+
+        Args:
+            report: What ``run`` returned.
+
+        Returns:
+            The path of the HTML file.
+        """
+        return write_pipeline_report(self.steps.work_dir, report)
 
     def _control_no_pretraining(self) -> tuple[str, StepResult]:
         labels = self._label("c1_no_pretraining_pixel_attention", None)
@@ -203,11 +214,13 @@ class PASSPipeline:
         cfg.model.decode_head.num_classes = self.num_clusters + 1
         self._expect_clusters(cfg)
         if not self.scored:
-            if not dataset_categories(self.data_root):
-                names = ["other", *(f"cluster {i}" for i in range(1, self.num_clusters + 1))]
-                cfg.train_dataloader.dataset.metainfo = dict(classes=names)
             for part in ("dataloader", "evaluator", "cfg"):
-                cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
+                cfg[f"val_{part}"] = None
+            # A test writes or draws predictions: of validation images without masks, or else of the training images.
+            cfg.test_evaluator = dict(type="LUSSMetric", has_masks=False)
+            cfg.test_dataloader.dataset.label_root = False
+            if not Path(self.data_root, "validation").is_dir():
+                cfg.test_dataloader.dataset.split = "train"
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
         return self._train(name, cfg, inputs, lambda folder: last_values(folder, "decode.acc_seg"))
 
@@ -230,7 +243,7 @@ class PASSPipeline:
                 self.launch("train", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data)
-        hashes |= {Path(path).name: file_fingerprint(path) for path in inputs if path is not None}
+        hashes |= {Path(path).name: self._weights_hash(path) for path in inputs if path is not None}
         return self.steps.run(name, hashes, work, figures, outputs or ["last_checkpoint"])
 
     def _test(self, name: str, trained: StepResult, checkpoint: str | None = None) -> StepResult:
@@ -246,7 +259,7 @@ class PASSPipeline:
                 arguments = [folder / "config.py", path, "--work-dir", folder]
                 self.launch("test", arguments, self._log(name), watch)
 
-        hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=file_fingerprint(path))
+        hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=checkpoint_fingerprint(path))
         return self.steps.run(name, hashes, work, main_scores, [SCORES, _MATCH])
 
     @property
@@ -271,8 +284,12 @@ class PASSPipeline:
                 call_in_process(title, submission.pack, (folder, match_file), self._log(_SUBMISSION_STEP), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data, method=settings_fingerprint(asdict(submission.method)))
-        hashes |= dict(checkpoint=file_fingerprint(path), match=file_fingerprint(match_file))
+        hashes |= dict(checkpoint=checkpoint_fingerprint(path), match=file_fingerprint(match_file))
         self.steps.run(_SUBMISSION_STEP, hashes, work, lambda _: {}, [SUBMISSION])
+
+    def _weights_hash(self, checkpoint: str | Path) -> str:
+        # A warm start may be a file of any kind.
+        return (file_fingerprint if checkpoint == self.warm_start else checkpoint_fingerprint)(checkpoint)
 
     def _log(self, name: str) -> Path | None:
         return None if self.screen is None else self.steps.work_dir / "logs" / f"{name}.log"

@@ -31,9 +31,14 @@ class RunFolder:
             raise FileNotFoundError(f"{self.out} is no folder of a finished run: run.json is not in it")
         return read_json(path, ("photos", "num_clusters", "settings", "steps"))
 
+    @property
+    def steps(self) -> dict[str, Path]:
+        """Folders of the steps: pretrain (if the run had that), pixel_attention, labels, finetune."""
+        return {name: self.out / "work" / folder for name, folder in self.run["steps"].items()}
+
     def step(self, name: str) -> Path:
-        """Folder of a step: pretrain, pixel_attention, labels or finetune."""
-        return self.out / "work" / self.run["steps"][name]
+        """Folder of a step."""
+        return self.steps[name]
 
     @property
     def checkpoint(self) -> Path:

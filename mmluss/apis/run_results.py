@@ -76,7 +76,10 @@ def write_model(folder: RunFolder, names: ClusterNames) -> Path:
     meta = dict(checkpoint.get("meta", {}))
     old = dict(meta.get("dataset_meta") or {})
     colors = old.get("palette") or [[i, i, i] for i in range(len(names.names))]
-    meta["dataset_meta"] = dict(old, classes=names.classes, palette=names.palette(colors))
+    meta["dataset_meta"] = dict(old, classes=names.classes, names=names.classes, palette=names.palette(colors))
+    if names.classes != ClusterNames.default(len(names.names) - 1).names:
+        # A test with masks names only clusters that nobody named.
+        meta["dataset_meta"].pop("num_clusters", None)
     path = folder.out / "model.pth"
     write_checkpoint(dict(meta=meta, state_dict=checkpoint["state_dict"]), path)
     return path
@@ -115,11 +118,12 @@ def _write_report(folder: RunFolder, names: ClusterNames, table: PhotoTable, tit
         others["criterion"] = Curve(
             np.array(found["counts"]), np.array(found["gaps"]), "clusters", "eigengap", found["num_clusters"]
         )
-    folders = {
-        "learning what they share": folder.step("pretrain"),
-        "finding where to look": folder.step("pixel_attention"),
-        "learning to outline them": folder.step("finetune"),
-    }
+    titles = dict(
+        pretrain="learning what they share",
+        pixel_attention="finding where to look",
+        finetune="learning to outline them",
+    )
+    folders = {title: folder.steps[name] for name, title in titles.items() if name in folder.steps}
     with open(folder.out / "skipped.csv", encoding="utf-8-sig", newline="") as file:
         skipped = [(row["path"], row["reason"]) for row in csv.DictReader(file)]
     facts = report_facts(
@@ -130,7 +134,7 @@ def _write_report(folder: RunFolder, names: ClusterNames, table: PhotoTable, tit
             "clusters": f"{run['num_clusters']}" + (" (chosen)" if run["settings"]["clusters"] == "auto" else ""),
             "threshold": f"{manifest['threshold']['value']:.3f} ({run['settings']['threshold']})",
             "time": f"{sum(run['seconds'].values()) / 60:.1f} minutes",
-            "start": "EfficientNet-Lite0, supervised on ImageNet",
+            "start": run.get("start", "EfficientNet-Lite0"),
         },
         table,
         rows,

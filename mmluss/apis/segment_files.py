@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 
+from mmluss.apis.formats import Saved, check_saved
 from mmluss.apis.segmenter import Segmentation, Segmenter
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.photos import PhotoList, SkippedFile, list_photos
@@ -18,8 +18,6 @@ from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.safe_paths import leads_out
 from mmluss.visualization.report.pictures import bright_palette, outlined_photo
 
-Saved = Literal["overlay", "mask", "cutout", "json"]
-SAVED: tuple[Saved, ...] = ("overlay", "mask", "cutout", "json")
 OVERLAY_SIDE = 1600
 
 
@@ -73,11 +71,11 @@ def segment_files(
 
     Returns:
         The photos that were segmented, and those that could not be, with the reason.
+
+    Raises:
+        ValueError: If nothing is to be saved, or something unknown.
     """
-    kinds = tuple(dict.fromkeys(save))
-    unknown = set(kinds) - set(SAVED)
-    if unknown:
-        raise ValueError(f"save={','.join(map(str, unknown))}: known are {', '.join(SAVED)}")
+    kinds = check_saved(save)
     palette = bright_palette(len(segmenter.names.names))
     done = PhotoList(photos.root, skipped=list(photos.skipped))
     paths = [Path(photos.root, name) for name in photos.photos]

@@ -20,9 +20,10 @@ from mmengine.runner import load_state_dict
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmluss.apis.cluster_names import BACKGROUND, ClusterNames, read_cluster_names
+from mmluss.apis.cluster_names import ClusterNames, read_cluster_names
 from mmluss.apis.run_folder import RunFolder
 from mmluss.checkpoints.files import read_checkpoint
+from mmluss.datasets.categories import BACKGROUND
 from mmluss.datasets.photos import read_photo
 from mmluss.datasets.photos.reading import MAX_SIDE
 
@@ -108,6 +109,8 @@ class Segmenter:
         self.cfg = cfg
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = MODELS.build(_model_config(cfg, self.checkpoint))
+        if not hasattr(self.model, "decode_head"):
+            raise ValueError(f"{self.checkpoint} is of {cfg.model.type}, which names no pixels; give a fine-tuned one")
         load_state_dict(self.model, checkpoint["state_dict"], strict=True)
         self.model.to(self.device).eval()
         loader = cfg.get("test_dataloader") or cfg.train_dataloader

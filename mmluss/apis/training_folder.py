@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mmluss.checkpoints.files import read_checkpoint
+from mmluss.utils.fingerprints import weights_fingerprint
+
 
 def training_records(folder: str | Path, newest_first: bool = False) -> Iterator[dict[str, Any]]:
     """Records that mmengine logged, those of all attempts of a resumed training.
@@ -57,6 +60,15 @@ def last_checkpoint(folder: str | Path) -> Path:
     if not checkpoint.is_file():
         raise FileNotFoundError(f"{checkpoint} is gone, with which the training in this folder ended")
     return checkpoint
+
+
+def checkpoint_fingerprint(checkpoint: str | Path) -> str:
+    """Fingerprint of a checkpoint's weights: what a test depends on, which may change the names in the file.
+
+    Args:
+        checkpoint: A checkpoint that training wrote.
+    """
+    return weights_fingerprint(read_checkpoint(checkpoint)["state_dict"])
 
 
 def backbone_of(checkpoint: str | Path | None) -> dict[str, str] | None:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from rich.console import Console
 from rich.progress import track
 
+from mmluss.apis.discovery_settings import DEFAULT_THRESHOLD
+from mmluss.apis.formats import ANNOTATION_FORMATS, MODEL_FORMATS, SAVED, Saved, check_saved
+
 Command = Callable[[argparse.Namespace, Console], None]
-# Named here as well as in mmluss.apis, whose import takes seconds.
-DEFAULT_THRESHOLD = 0.8
-FORMATS = ("coco", "yolo", "voc", "cvat", "masks", "csv")
 
 
-def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Arguments of the command line; ``run`` is the function that does it."""
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line; ``run`` among what it gives is the function that does the work."""
     parser = argparse.ArgumentParser(prog="mmluss", description="Name and outline the things in unlabeled photos.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -28,11 +28,17 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--threshold",
         default=DEFAULT_THRESHOLD,
         type=_threshold,
-        help="of foreground, 0..1 or otsu; default: 0.8",
+        help="of foreground, 0..1 or otsu; default: %(default)s",
     )
     discover.add_argument("--quick", action="store_true", help="a first look: a quarter of the training")
     discover.add_argument("--strict", action="store_true", help="stop if a file cannot be used")
-    discover.add_argument("--seed", type=int, default=0)
+    discover.add_argument(
+        "--backbone",
+        nargs=2,
+        metavar=("CONFIG", "CHECKPOINT"),
+        help="start from a network that was trained elsewhere; default: the embedded EfficientNet-Lite0",
+    )
+    discover.add_argument("--seed", type=int, default=0, help="of everything; default: %(default)s")
 
     check = _add(commands, "check", _check, "say which files of a folder would be used, without running anything")
     check.add_argument("photos", help="folder of photos")
@@ -45,18 +51,30 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     segment.add_argument("model", help="folder of results, or a checkpoint")
     segment.add_argument("photos", help="photo, folder, or pattern in quotes")
     segment.add_argument("--out", required=True, help="where the results go")
-    segment.add_argument("--save", default="overlay,mask", help="some of overlay,mask,cutout,json")
-    segment.add_argument("--workers", type=int, default=2, help="photos read and written at once")
+    segment.add_argument(
+        "--save",
+        default="overlay,mask",
+        type=_saved,
+        help=f"some of {','.join(SAVED)}; default: %(default)s",
+    )
+    segment.add_argument(
+        "--workers", type=_positive, default=2, help="photos read and written at once; default: %(default)s"
+    )
     segment.add_argument("--device", help="such as cpu or cuda:1; default: a GPU if there is one")
 
     export = _add(commands, "export", _export, "write the labels of a run for annotation tools and training scripts")
     export.add_argument("run_folder", metavar="out", help="folder of results")
-    export.add_argument("--format", required=True, choices=FORMATS)
+    export.add_argument("--format", required=True, choices=ANNOTATION_FORMATS)
     export.add_argument("--to", help="folder to write to; default: OUT/export/FORMAT")
+
+    model = _add(commands, "export-model", _export_model, "write the model as one file that runs without this package")
+    model.add_argument("model", help="folder of results, or a checkpoint")
+    model.add_argument("--format", required=True, choices=MODEL_FORMATS)
+    model.add_argument("--to", help="file to write; default: OUT/export/model.onnx or .pt, or beside the checkpoint")
 
     for command in commands.choices.values():
         command.add_argument("--verbose", action="store_true", help="show everything that is printed")
-    return parser.parse_args(arguments)
+    return parser
 
 
 def _add(commands: argparse._SubParsersAction, name: str, run: Command, text: str) -> argparse.ArgumentParser:
@@ -67,15 +85,15 @@ def _add(commands: argparse._SubParsersAction, name: str, run: Command, text: st
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; an error's reason is the last line on the screen."""
-    args = parse_args(arguments)
+    args = make_parser().parse_args(arguments)
     console = Console(stderr=True)
     if not args.verbose:
         _be_quiet()
+    from mmluss.apis.endings import one_line_endings
+
     try:
-        args.run(args, console)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on where it was", highlight=False)
-        raise SystemExit(130) from None
+        with one_line_endings(getattr(args, "out", "") or ".", "the same command goes on where it was"):
+            args.run(args, console)
     except (ValueError, OSError, RuntimeError) as error:
         if args.verbose:
             raise
@@ -99,7 +117,8 @@ def _discover(args: argparse.Namespace, console: Console) -> None:
     from mmluss.apis.run_results import finish_run
     from mmluss.cli.tables import show_clusters, show_skipped
 
-    settings = DiscoverySettings(args.clusters, args.threshold, args.quick, args.strict, args.seed)
+    backbone = None if args.backbone is None else tuple(args.backbone)
+    settings = DiscoverySettings(args.clusters, args.threshold, args.quick, args.strict, args.seed, backbone)
     discovery = Discovery(args.photos, args.out, settings, console, args.verbose)
     run = discovery.run()
     folder = RunFolder(discovery.out)
@@ -141,11 +160,10 @@ def _segment(args: argparse.Namespace, console: Console) -> None:
 
     photos = photos_to_segment(args.photos, leave_out=[args.out])
     segmenter = Segmenter(args.model, args.device)
-    kinds = [kind.strip() for kind in args.save.split(",") if kind.strip()]
-    done = segment_files(segmenter, photos, args.out, kinds, args.workers, _progress("segmenting", console))
+    done = segment_files(segmenter, photos, args.out, args.save, args.workers, _progress("segmenting", console))
     show_skipped(done, None, console, limit=None)
     console.print(
-        f"{len(done.photos)} photos segmented; {', '.join(kinds)} in {args.out}", highlight=False, soft_wrap=True
+        f"{len(done.photos)} photos segmented; {', '.join(args.save)} in {args.out}", highlight=False, soft_wrap=True
     )
 
 
@@ -164,11 +182,40 @@ def _export(args: argparse.Namespace, console: Console) -> None:
     console.print(f"{len(photos)} photos: {written}", highlight=False, markup=False, soft_wrap=True)
 
 
+def _export_model(args: argparse.Namespace, console: Console) -> None:
+    from mmluss.apis.model_export import TIMED_SIZE, export_model
+
+    written = export_model(args.model, args.format, args.to)
+    for missing in written.left_out:
+        console.print(f"left out: {missing}", highlight=False, markup=False, soft_wrap=True)
+    height, width = TIMED_SIZE
+    console.print(
+        f"{written.path}: {written.megabytes:.1f} MB, {written.milliseconds:.0f} ms for a photo of {width} x {height} "
+        f"pixels on this CPU; labels as PyTorch's in {written.agreement:.2%} of the pixels or more",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
 def _progress(title: str, console: Console) -> Callable[[Sequence[str]], Iterable[str]]:
     def progress(items: Sequence[str]) -> Iterator[str]:
         yield from track(items, f"{title:<28}", console=console)
 
     return progress
+
+
+def _saved(text: str) -> tuple[Saved, ...]:
+    try:
+        return check_saved(kind.strip() for kind in text.split(",") if kind.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    return int(text)
 
 
 def _clusters(text: str) -> int | str:

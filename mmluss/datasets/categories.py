@@ -3,8 +3,10 @@
 
 from functools import cache
 from importlib import resources
+from typing import Any
 
 SUBSETS = (50, 300, 919)
+BACKGROUND = "other"
 
 
 @cache
@@ -63,3 +65,28 @@ def palette(num: int) -> list[list[int]]:
         [sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]
         for index in range(num)
     ]
+
+
+def cluster_names(num_clusters: int) -> tuple[str, ...]:
+    """Names by id of clusters that nobody named yet: other, cluster 1, cluster 2, ...
+
+    Args:
+        num_clusters: K.
+
+    Returns:
+        K + 1 names.
+    """
+    return (BACKGROUND, *(f"cluster {index}" for index in range(1, num_clusters + 1)))
+
+
+def cluster_metainfo(num_clusters: int) -> dict[str, Any]:
+    """Meta information of a data set whose ids are clusters, not categories.
+
+    Args:
+        num_clusters: K.
+
+    Returns:
+        ``classes``, ``names`` and ``palette`` by id, K + 1 of each, and ``num_clusters``, which says what the ids are.
+    """
+    names = cluster_names(num_clusters)
+    return dict(classes=names, names=names, palette=palette(len(names)), num_clusters=num_clusters)

@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """ImageNet-S, and any folder of images in its layout, as an mmseg data set."""
 
+import json
 import os.path as osp
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import cv2
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmluss.datasets.categories import category_names, palette, subset_categories
+from mmluss.datasets.categories import BACKGROUND, category_names, cluster_metainfo, palette, subset_categories
 from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.datasets.split_folder import Problem, Sample, folder_categories, list_folder, scan_split
 from mmluss.datasets.transforms.loading import read_image_size
@@ -38,7 +39,8 @@ class ImageNetSDataset(BaseSegDataset):
 
     and mmseg's ``label_map`` (None), ``reduce_zero_label`` (False) and ``seg_fields``. The meta information holds
     ``classes`` (N + 1 entries: 'other' and the categories), ``palette``, and ``names``: as ``classes``, in English
-    where known.
+    where known. Where label maps hold clusters, these are the K + 1 of ``cluster_metainfo``: 'cluster 7' is no
+    category.
 
     Args:
         data_root: Folder of the splits.
@@ -49,8 +51,8 @@ class ImageNetSDataset(BaseSegDataset):
             False: no label maps.
         saliency_root: Folder of gray saliency maps ``CATEGORY/NAME.png`` (or another image suffix), as seen from the
             working directory, or None.
-        num_clusters: Label maps hold 0..num_clusters, not 0..N: for pseudo labels of more or fewer clusters than there
-            are categories.
+        num_clusters: Label maps hold clusters 0..num_clusters, not categories 0..N. By default what the
+            ``manifest.json`` in ``label_root`` says, if step 2 wrote one there.
         metainfo: Additions to the meta information; ``classes`` gives other names, N + 1 of them, in the order of ids,
             and is how a data set without category folders gets its categories.
         kwargs: mmseg's ``BaseSegDataset`` arguments: pipeline, test_mode, lazy_init, indices, ...
@@ -94,7 +96,7 @@ class ImageNetSDataset(BaseSegDataset):
         self.split = split
         self.label_root = label_root
         self.saliency_root = saliency_root
-        self.num_clusters = num_clusters
+        self.num_clusters = num_clusters or _clusters_of(label_root)
         data_root = str(data_root)
         self.categories = dataset_categories(data_root, subset)
         metainfo = self._metainfo_of_categories(data_root, self._load_metainfo(metainfo))
@@ -175,11 +177,13 @@ class ImageNetSDataset(BaseSegDataset):
         return None
 
     def _metainfo_of_categories(self, data_root: str, metainfo: dict) -> dict:
-        classes = ("other", *self.categories)
-        names = ("other", *(self.categories if self.subset is None else category_names(self.categories)))
+        if self.num_clusters is not None and "classes" not in metainfo:
+            return cluster_metainfo(self.num_clusters) | metainfo
+        classes = (BACKGROUND, *self.categories)
+        names = (BACKGROUND, *(self.categories if self.subset is None else category_names(self.categories)))
         if "classes" in metainfo:
             given = tuple(metainfo["classes"])
-            if self.categories and len(given) != len(classes):
+            if self.num_clusters is None and self.categories and len(given) != len(classes):
                 raise ValueError(
                     f"metainfo has {len(given)} classes, but {data_root} has {len(self.categories)} categories: give "
                     f"{len(classes)} names, that of id 0 ('other') first"
@@ -229,6 +233,15 @@ def _splits_of(data_root: str) -> str:
         return f"nor is there {data_root}"
     names = [name for name in list_folder(data_root).folders if not name.endswith("-segmentation")]
     return f"the splits in {data_root} are {', '.join(names)}" if names else f"{data_root} has no folders at all"
+
+
+def _clusters_of(label_root: str | bool | None) -> int | None:
+    """Number of clusters in a folder of pixel labels; None for any other folder."""
+    manifest = osp.join(label_root, "manifest.json") if isinstance(label_root, str) else ""
+    if not osp.isfile(manifest):
+        return None
+    with open(manifest, encoding="utf-8") as file:
+        return json.load(file).get("settings", {}).get("num_clusters")
 
 
 def _data_info(sample: Sample) -> dict:

@@ -3,6 +3,7 @@
 
 from mmluss.engine.hooks import (
     CheckpointCheckHook,
+    ClusterNamesHook,
     CollapseWarningHook,
     EpochSeedHook,
     FiniteLossHook,
@@ -13,6 +14,7 @@ from mmluss.engine.hooks import (
     ResumableRFSearchHook,
     ScoreFilesHook,
     SupportHook,
+    WholeCheckpointHook,
 )
 from mmluss.engine.loops import FullBatchTrainLoop
 from mmluss.engine.model_wrapper import LUSSDataParallel
@@ -22,6 +24,7 @@ from mmluss.engine.schedulers import WarmupCosineLR
 __all__ = [
     "LARC",
     "CheckpointCheckHook",
+    "ClusterNamesHook",
     "CollapseWarningHook",
     "EpochSeedHook",
     "FiniteLossHook",
@@ -36,4 +39,5 @@ __all__ = [
     "ScoreFilesHook",
     "SupportHook",
     "WarmupCosineLR",
+    "WholeCheckpointHook",
 ]

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,6 +42,8 @@ class LUSSMetric(BaseMetric):
         output_dir: Folder for the predictions as RGB-coded PNGs ``CATEGORY/NAME.png`` (predicted ids, not matched), or
             None.
         format_only: Write the predictions to ``output_dir`` and score nothing; ground truth is not needed then.
+        has_masks: False for data without masks: as ``format_only``, but without ``output_dir`` nothing is written.
+        keep_results: Not used: predictions stay in ``output_dir`` anyway. ``tools/test.py --out`` sets it.
         score_dir: Folder for the field ``foreground_score`` as 16-bit gray PNGs of the same names, or None. With it
             ``output_dir`` gets ``pred_category``, so that ``tools/analysis_tools/evaluate_folder.py`` can try
             thresholds later.
@@ -52,6 +55,10 @@ class LUSSMetric(BaseMetric):
             as in the benchmark's inference script; its evaluation does not count them.
         collect_device: 'cpu' or 'gpu', as for every metric.
         prefix: Prefix of the names of the scores, or None.
+
+    Attributes:
+        match: ``(K + 1,)`` category of each predicted id in the last evaluation, -1 for none; None before one, and in
+            all processes but the first.
 
     Raises:
         ValueError: If an option is unknown or does not go with another.
@@ -73,6 +80,8 @@ class LUSSMetric(BaseMetric):
         scores_file: str | None = None,
         output_dir: str | None = None,
         format_only: bool = False,
+        has_masks: bool = True,
+        keep_results: bool = True,
         score_dir: str | None = None,
         thresholds: Sequence[float] | None = None,
         boundaries: bool = True,
@@ -91,12 +100,13 @@ class LUSSMetric(BaseMetric):
         self.match_file = match_file
         self.scores_file = scores_file
         self.output_dir = output_dir
-        self.format_only = format_only
+        self.format_only = format_only or not has_masks
         self.score_dir = score_dir
         self.thresholds = None if thresholds is None else np.asarray(thresholds, np.float64)
         self.boundaries = boundaries
         self.num_clusters = num_clusters
         self.count_ignored_area = count_ignored_area
+        self.match: np.ndarray | None = None
         self._evaluation: Evaluation | None = None
         self._counts: LabelCounts | ThresholdSweep | None = None
         self._held_back: tuple[list[torch.Tensor], str] | None = None
@@ -146,15 +156,15 @@ class LUSSMetric(BaseMetric):
         if (self._seen - 1) * get_world_size() + get_rank() >= size:
             self._held_back = None
         self._count_held_back()
-        self.results = [self._counts or self._new_evaluation().new_counts()]
+        self.results = [None if self.format_only else self._counts or self._new_evaluation().new_counts()]
         self._counts, self._seen = None, 0
         return super().evaluate(get_world_size())
 
-    def compute_metrics(self, results: list[LabelCounts | ThresholdSweep]) -> dict[str, float]:
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Score the counts of all ranks and write the files asked for.
 
         Args:
-            results: The counts of each rank.
+            results: The counts of each rank, or None where nothing is scored.
 
         Returns:
             The scores in percent.
@@ -168,6 +178,7 @@ class LUSSMetric(BaseMetric):
             merge_counts(counts, other)
         assert self._evaluation is not None
         result = self._evaluation.result(counts)
+        self.match = result.match
         names = self.dataset_meta.get("names") or self.dataset_meta["classes"]
         result.log(names)
         result.write(names, self._settings(), self.match_file, self.scores_file)

@@ -3,11 +3,14 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from mmluss.datasets.categories import cluster_metainfo, palette
 from mmluss.utils.atomic_files import replace_file
 
 UNMATCHED = -1
@@ -138,3 +141,29 @@ def relabeling(match: np.ndarray, num_clusters: int, num_categories: int) -> np.
     table = np.arange(num_clusters + 1) + num_categories
     known = match[: num_clusters + 1]
     return np.concatenate([np.where(known == UNMATCHED, table[: len(known)], known), table[len(known) :]])
+
+
+def matched_metainfo(match: np.ndarray, num_clusters: int, dataset_meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Meta information of clusters that bear the names and colors of the categories they are matched to.
+
+    Args:
+        match: (M + 1,) as ``read_match`` returns it.
+        num_clusters: Number of clusters K.
+        dataset_meta: That of the data set with N categories: ``classes``, and ``names`` and ``palette`` if it has them.
+
+    Returns:
+        As ``cluster_metainfo``; an unmatched cluster keeps its name, and a color that no category has.
+    """
+    names = dataset_meta.get("names") or dataset_meta["classes"]
+    num_categories = len(names) - 1
+    colors = palette(num_categories + num_clusters + 1)
+    colors[: num_categories + 1] = [
+        list(color) for color in dataset_meta.get("palette") or colors[: num_categories + 1]
+    ]
+    unnamed = cluster_metainfo(num_clusters)
+    table = relabeling(match, num_clusters, num_categories)
+    found = tuple(
+        names[target] if target <= num_categories else own
+        for target, own in zip(table, unnamed["classes"], strict=True)
+    )
+    return dict(unnamed, classes=found, names=found, palette=[colors[target] for target in table])

@@ -12,8 +12,10 @@ from mmengine.config import Config
 from mmseg.apis import MMSegInferencer, inference_model, init_model
 
 from mmluss.apis import PASSPipeline
-
-from .conftest import CONFIGS
+from mmluss.apis.segmenter import Segmenter
+from mmluss.apis.tool_processes import call_mmseg_tool
+from mmluss.apis.training_folder import last_checkpoint
+from tests.helpers.tiny_steps import COLORS, CONFIGS
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +74,24 @@ def test_mmseg_runs_the_final_checkpoint(finished, tiny_data, tmp_path):
     result = inferencer(image, out_dir=str(tmp_path), show=False)
     np.testing.assert_array_equal(result["predictions"], sample.pred_sem_seg.data[0].numpy())
     assert list(tmp_path.rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("step", "checkpoint", "test"),
+    [("2_pixel_attention", "pixel_labels.pth", "2_pixel_labels_test"), ("3_finetune", "epoch_1.pth", "4_test")],
+)
+def test_clusters_have_the_names_of_their_matching(finished, tiny_data, step, checkpoint, test):
+    work_dir, _, _ = finished
+    path = work_dir / step / checkpoint
+    categories = ["other", *sorted(folder.name for folder in (tiny_data / "train").iterdir())]
+    match = json.loads((work_dir / test / "match.json").read_text())
+    expected = [categories[match[str(cluster)]] for cluster in range(4)]
+    assert sorted(expected) == sorted(categories)
+    assert (
+        list(init_model(str(work_dir / step / "config.py"), str(path), device="cpu").dataset_meta["classes"])
+        == expected
+    )
+    assert list(Segmenter(path, "cpu").names.names) == expected
 
 
 def test_color_names_the_categories_of_colored_boxes(finished):
@@ -170,7 +190,20 @@ def test_without_masks_nothing_is_scored(config_of_removed_data, tiny_data, tmp_
     pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(tmp_path / "data"))
     assert pipeline.run()["miou"] == {}
     assert pipeline.draw_panel() is None
-    assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()
+    folder = tmp_path / "work" / "3_finetune"
+    arguments = [
+        folder / "config.py",
+        last_checkpoint(folder),
+        "--work-dir",
+        tmp_path / "test",
+        "--out",
+        tmp_path / "out",
+    ]
+    call_mmseg_tool("test", arguments, tmp_path / "log.txt")
+    predicted = [path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.png")]
+    trained = [path.relative_to(tiny_data / "train") for path in (tiny_data / "train").rglob("*.JPEG")]
+    assert sorted(predicted) == sorted(path.with_suffix(".png") for path in trained)
+    assert 'id="scores"' not in pipeline.write_page(pipeline.run()).read_text()
 
 
 @pytest.mark.parametrize("scored", [True, False])
@@ -184,6 +217,10 @@ def test_there_may_be_more_clusters_than_categories(scored, pipeline_config, tin
     pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(data))
     report = pipeline.run()
     assert len(np.load(tmp_path / "work" / "2_pixel_attention" / "centroids.npy")) == 5
+    names = Segmenter(tmp_path / "work" / "3_finetune" / "epoch_1.pth", "cpu").names.names
+    unmatched = {name for name in names if name.startswith("cluster ")}
+    assert len(names) == 6 and len(unmatched) == (2 if scored else 5)
+    assert all(names[int(name.split()[1])] == name for name in unmatched)
     assert ("fine-tuned (step 4)" in report["miou"]) is scored
     assert (pipeline.draw_panel() is not None) is scored
     assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()
@@ -203,6 +240,10 @@ def test_the_tool_shows_a_line_a_step_and_an_error_last(pipeline_config, tiny_da
     assert done.returncode == 0 and len(shown) < 40, shown
     assert any(line.startswith("2 pixel attention") for line in shown)
     assert "Epoch(train)" in (tmp_path / "work" / "logs" / "1_pretrain.log").read_text()
+    page = (tmp_path / "work" / "report" / "index.html").read_text()
+    report = json.loads((tmp_path / "work" / "report.json").read_text())
+    assert f"{report['miou']['fine-tuned (step 4)']:.2f}" in page and "share of each category" in page
+    assert {name for name in COLORS if f"<h3>{name}</h3>" in page} == set(COLORS)
     broken = [*options, "overrides.finetune.optim_wrapper.optimizer.lr=-1"]
     failed = run_tool(pipeline_config, *broken)
     assert failed.returncode == 1

@@ -13,10 +13,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmseg.apis import inference_model, init_model
+from mmseg.registry import MODELS
 from skimage import data
 
 from mmluss import Segmenter
+from mmluss.apis.photo_configs import training_size
+from mmluss.apis.training_folder import last_checkpoint
 from mmluss.datasets.label_codec import read_label_map
 from tests.helpers.messy_folder import write_messy_folder
 
@@ -52,7 +57,7 @@ def photos(tmp_path_factory) -> Path:
 def finished(photos, tmp_path_factory) -> tuple[Path, str]:
     """The folder of results lies inside of the photos' folder."""
     cwd = tmp_path_factory.mktemp("elsewhere")
-    shown = mmluss("discover", photos, "--out", photos / "out", "--quick", "--clusters", 3, cwd=cwd)
+    shown = mmluss("discover", photos, "--out", photos / "out", "--quick", "--clusters", 3, "--seed", 3, cwd=cwd)
     return photos / "out", shown
 
 
@@ -78,6 +83,22 @@ def test_results_cover_every_photo(finished, photos):
     with open(out / "clusters.csv", encoding="utf-8-sig", newline="") as file:
         assert sum(int(row["photos"]) for row in csv.DictReader(file)) == 39
     assert "trip/cat" in (out / "report" / "index.html").read_text()
+
+
+def test_seed_and_quick_reach_every_training(finished):
+    out, _ = finished
+    run, size = json.loads((out / "run.json").read_text()), training_size(39, quick=True)
+    assert run["settings"]["seed"] == 3 and run["settings"]["quick"] is True
+    for step, epochs in (
+        ("pretrain", size.pretrain_epochs),
+        ("pixel_attention", size.attention_epochs),
+        ("finetune", size.finetune_epochs),
+    ):
+        checkpoint = last_checkpoint(out / "work" / run["steps"][step])
+        meta = torch.load(checkpoint, map_location="cpu", weights_only=True)["meta"]
+        assert (meta["seed"], meta["epoch"]) == (3, epochs)
+    manifest = json.loads((out / "work" / run["steps"]["labels"] / "pixel_labels" / "manifest.json").read_text())
+    assert manifest["settings"]["seed"] == 3
 
 
 def test_names_reach_model_report_and_new_photos(finished, photos, tmp_path):
@@ -116,7 +137,7 @@ def test_new_photos(finished, photos, tmp_path):
 
 def test_mmseg_runs_the_final_checkpoint(finished, photos):
     folder = finished[0] / "work" / "5_finetune_3"
-    checkpoint = folder / Path((folder / "last_checkpoint").read_text().strip()).name
+    checkpoint = last_checkpoint(folder)
     model = init_model(str(folder / "config.py"), str(checkpoint), device="cpu")
     assert list(model.dataset_meta["classes"]) == ["other", "cluster 1", "cluster 2", "cluster 3"]
     sample = inference_model(model, str(photos / "trip" / "cat 0.jpg"))
@@ -152,13 +173,58 @@ def test_check_runs_nothing(photos, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["skipped.csv"]
 
 
+@pytest.fixture(scope="module")
+def own_network(tmp_path_factory) -> tuple[Path, Path]:
+    """Config and checkpoint of a narrow ResNet with random weights."""
+    folder = tmp_path_factory.mktemp("network")
+    backbone = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8)
+    Config(dict(model=dict(backbone=backbone))).dump(folder / "network.py")
+    torch.manual_seed(0)
+    init_default_scope("mmseg")
+    torch.save(MODELS.build(backbone).state_dict(), folder / "weights.pth")
+    return folder / "network.py", folder / "weights.pth"
+
+
+def test_backbone_is_where_a_run_starts(photos, own_network, tmp_path):
+    options = ["--quick", "--clusters", 2, "--backbone", *own_network]
+    mmluss("discover", photos / "trip", "--out", tmp_path / "out", *options, cwd=tmp_path)
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run["start"] == "ResNet with the weights of weights.pth"
+    assert set(run["steps"]) == {"pixel_attention", "labels", "finetune"}
+    assert run["start"] in (tmp_path / "out" / "report" / "index.html").read_text()
+    weights = torch.load(own_network[1], weights_only=True)
+    labeled = torch.load(
+        tmp_path / "out" / "work" / run["steps"]["labels"] / "pixel_labels.pth", map_location="cpu", weights_only=True
+    )
+    # Frozen in step 2, trained in step 3.
+    matrices = [name for name, value in weights.items() if value.ndim > 1]
+    assert all(torch.equal(labeled["state_dict"][f"backbone.{name}"], weights[name]) for name in matrices)
+    segmenter = Segmenter(tmp_path / "out")
+    assert type(segmenter.model.backbone).__name__ == "ResNet"
+    changes = [(segmenter.model.state_dict()[f"backbone.{name}"] - weights[name]).abs().max() for name in matrices]
+    assert 0 < max(changes) < 1
+
+
+def test_a_backbone_that_does_not_fit_ends_before_any_work(photos, own_network, tmp_path):
+    torch.save({"layers.0.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
+    options = ["--backbone", own_network[0], tmp_path / "other.pth"]
+    shown = mmluss("discover", photos / "trip", "--out", tmp_path / "out", *options, cwd=tmp_path, code=1)
+    assert "other.pth fills 0 of 60 weights of ResNet" in shown[shown.index("failed:") :]
+    assert not (tmp_path / "out").exists()
+
+
 def test_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
     """The last of these tests: the result becomes another."""
     out = finished[0]
     run = json.loads((out / "run.json").read_text())
     step = out / "work" / "2_pixel_attention" / "last_checkpoint"
     before = step.stat().st_mtime_ns
-    mmluss("discover", photos, "--out", out, "--quick", "--clusters", 2, "--threshold", 0.45, cwd=tmp_path)
+    logs = {path.name for path in (out / "logs").iterdir()}
+    options = ["--quick", "--seed", 3, "--clusters", 2, "--threshold", 0.45, "--verbose"]
+    shown = mmluss("discover", photos, "--out", out, *options, cwd=tmp_path)
+    # What the steps print is on the screen, so no log is written.
+    assert "Epoch(train)" in shown and "label maps in" in shown
+    assert {path.name for path in (out / "logs").iterdir()} == logs
     changed = json.loads((out / "run.json").read_text())
     assert changed["num_clusters"] == 2 and changed["settings"]["threshold"] == 0.45
     assert step.stat().st_mtime_ns == before

@@ -113,4 +113,4 @@ def test_model_builds_at_full_size(name, tmp_path):
         dataset = cfg.train_dataloader.dataset
         categories = dataset.get("subset") or FOLDER_CATEGORIES[Path(dataset.data_root).name]
         assert model.num_classes == 1 + categories
-        assert settings["test_cfg"]["limited_side"] == ("long" if name.startswith("semi/") else "height")
+        assert settings["test_cfg"]["limited_side"] == ("long" if Path(name).name.startswith("fcn_") else "height")

@@ -1,4 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import json
 import re
 import shutil
 from pathlib import Path
@@ -130,7 +131,21 @@ def test_pseudo_labels(tmp_path, write_split):
         dataset[2]
     more_clusters = ImageNetSDataset(tmp_path, label_root=str(labels), num_clusters=7, pipeline=LOAD)
     assert more_clusters[2]["gt_seg_map"].max() == 7
-    assert more_clusters.metainfo["classes"] == ("other", "a", "b")
+    assert more_clusters.metainfo["classes"] == ("other", *(f"cluster {index}" for index in range(1, 8)))
+    assert len(more_clusters.metainfo["palette"]) == 8 and more_clusters.metainfo["num_clusters"] == 7
+    assert more_clusters.get_data_info(2)["category"] == 2
+
+
+def test_pixel_labels_say_how_many_clusters_they_hold(tmp_path, write_split):
+    write_split("train", ["a", "b"], ids=[1, 7])
+    labels = (tmp_path / "train-segmentation").rename(tmp_path / "pixel_labels")
+    (labels / "manifest.json").write_text(json.dumps(dict(settings=dict(num_clusters=7))))
+    dataset = ImageNetSDataset(tmp_path, label_root=str(labels), pipeline=LOAD)
+    assert dataset.metainfo["classes"][7] == "cluster 7" and dataset[2]["gt_seg_map"].max() == 7
+    named = dict(classes=["other", *"abcdefg"])
+    assert ImageNetSDataset(tmp_path, label_root=str(labels), metainfo=named).metainfo["classes"][7] == "g"
+    (labels / "manifest.json").write_text("{}")
+    assert ImageNetSDataset(tmp_path, label_root=str(labels)).metainfo["classes"] == ("other", "a", "b")
 
 
 def test_label_root_false_reads_no_masks(tmp_path, write_split):

@@ -1,5 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,15 @@ def test_scores_file_holds_everything(scenes, tmp_path: Path) -> None:
     images = scenes(3, 5, NUM)
     scores = run(images, score=True, thresholds=[0.2, 0.6], scores_file=str(file), num_clusters=NUM)
     report = json.loads(file.read_text())
-    assert set(report) == {"settings", "scores", "classes", "match", "data", "versions", "sweep"}
+    parts = {"settings", "scores", "classes", "match", "shared_pixels", "data", "versions", "sweep"}
+    assert set(report) == parts
+    shared = report["shared_pixels"]
+    found = dict(zip(zip(shared["predicted"], shared["category"], strict=True), shared["pixels"], strict=True))
+    expected = Counter()
+    for true, category, score in images:
+        predicted = np.where(score >= np.float32(scores["threshold"]), category, 0)
+        expected.update(zip(predicted.ravel().tolist(), true.ravel().tolist(), strict=True))
+    assert found == {pair: count for pair, count in expected.items() if pair[0] > 0 and 0 < pair[1] <= NUM}
     assert report["scores"] == {name: None if np.isnan(value) else value for name, value in scores.items()}
     assert report["settings"]["thresholds"] == [0.2, 0.6]
     assert report["classes"]["name"] == list(CLASSES)
@@ -127,6 +136,20 @@ def test_predictions_are_written_as_they_are(scenes, tmp_path: Path, format_only
     for name, image in zip(("n00/0", "flat", "n02/2"), images, strict=True):
         np.testing.assert_array_equal(read_label_map(tmp_path / f"{name}.png"), image[1])
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 3
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_without_masks_predictions_are_written_if_asked_for(scenes, tmp_path: Path, writes: bool) -> None:
+    samples = [data_sample(image, index) for index, image in enumerate(scenes(4, 3, NUM))]
+    for sample in samples:
+        del sample.gt_sem_seg
+    # tools/test.py --out sets both.
+    out = dict(output_dir=str(tmp_path), keep_results=True) if writes else {}
+    evaluator = Evaluator(LUSSMetric(has_masks=False, **out))
+    evaluator.dataset_meta = {"classes": ("other",)}
+    evaluator.process(samples, None)
+    assert evaluator.evaluate(3) == {}
+    assert len(list(tmp_path.rglob("*.png"))) == (3 if writes else 0)
 
 
 def test_metric_starts_anew_after_each_evaluation(scenes) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmluss.datasets.categories import palette
+from mmluss.datasets.categories import cluster_metainfo, palette
 from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.datasets.photos.listing import list_photos
 from mmluss.utils.image_files import PHOTO_SUFFIXES
@@ -28,7 +28,7 @@ class PhotoFolderDataset(BaseSegDataset):
         photo_list: Text file with the paths below it to take, one a line, UTF-8; None to search the folder.
         label_root: Folder of label maps, or None or False for none.
         num_clusters: Highest id in the label maps; None where it does not matter.
-        pipeline: Transforms.
+        pipeline: Transforms; a first ``LoadImageFromFile`` is replaced by ``LoadPhoto``.
         metainfo: Additions to the meta information; ``classes`` are the names by id, the background's first.
         **kwargs: mmseg's ``BaseSegDataset`` arguments.
 
@@ -50,14 +50,16 @@ class PhotoFolderDataset(BaseSegDataset):
         self.photo_list = photo_list
         self.label_root = label_root or None
         self.num_clusters = num_clusters
-        names = ("other", *(f"cluster {index}" for index in range(1, (num_clusters or 0) + 1)))
-        metainfo = dict(classes=names) | (metainfo or {})
-        metainfo.setdefault("palette", palette(len(metainfo["classes"])))
+        metainfo = dict(metainfo or {})
+        if "classes" in metainfo:
+            metainfo = dict(palette=palette(len(metainfo["classes"]))) | metainfo
+        else:
+            metainfo = cluster_metainfo(num_clusters or 0) | metainfo
         super().__init__(
             data_root=str(data_root),
             data_prefix=dict(img_path=""),
             metainfo=metainfo,
-            pipeline=list(pipeline),
+            pipeline=[_photo_loader(step) if index == 0 else step for index, step in enumerate(pipeline)],
             ignore_index=IGNORE_INDEX,
             **kwargs,
         )
@@ -92,3 +94,7 @@ class PhotoFolderDataset(BaseSegDataset):
         """A sample; see the class."""
         shared: dict[str, Any] = dict(max_id=self.num_clusters, label_map=None, reduce_zero_label=False, seg_fields=[])
         return super().get_data_info(idx) | shared
+
+
+def _photo_loader(step: dict | Callable) -> dict | Callable:
+    return dict(type="LoadPhoto") if isinstance(step, dict) and step["type"] == "LoadImageFromFile" else step

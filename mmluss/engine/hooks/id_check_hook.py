@@ -8,6 +8,7 @@ from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
 from torch import nn
 
+from mmluss.engine.tested_model import tested_model
 from mmluss.evaluation import LUSSMetric
 
 
@@ -45,11 +46,13 @@ class IdCheckHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """Compare with the metrics of the test; see ``before_train``."""
-        self._check_metrics("test", runner.test_evaluator, largest_id(get_ori_model(runner.model)))
+        self._check_metrics("test", runner.test_evaluator, largest_id(tested_model(runner.model)))
 
     @staticmethod
     def _check_metrics(stage: str, evaluator: Evaluator, largest: int | None) -> None:
-        for metric in evaluator.metrics if largest is not None else ():
+        if largest is None:
+            return
+        for metric in evaluator.metrics:
             scored = metric.largest_id if isinstance(metric, LUSSMetric) and metric.dataset_meta else None
             if scored is not None and largest > scored:
                 raise ValueError(

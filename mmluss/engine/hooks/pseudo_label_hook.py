@@ -20,6 +20,7 @@ from mmluss.clustering.input_checks import check_inputs
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
+from mmluss.datasets.categories import cluster_metainfo
 from mmluss.utils.renamed_arguments import renamed_arguments
 
 
@@ -89,7 +90,7 @@ class PseudoLabelHook(Hook):
         with averaged_weights(runner):
             run = self.label_run(runner)
             manifest = run.run()
-            _save(runner, run.folder / "pixel_labels.pth")
+            _save(runner, run.folder / "pixel_labels.pth", run.settings.num_clusters)
         return manifest
 
     def label_run(self, runner: Runner) -> PseudoLabelRun:
@@ -177,7 +178,7 @@ def averaged_weights(runner: Runner) -> Iterator[None]:
             hook._swap_ema_parameters()
 
 
-def _save(runner: Runner, path: Path) -> None:
+def _save(runner: Runner, path: Path, num_clusters: int) -> None:
     """Save the model as it is, whole or not at all; the runner's way would put an average without centroids first."""
     if dist.is_main_process():
         meta = dict(
@@ -186,7 +187,7 @@ def _save(runner: Runner, path: Path) -> None:
             cfg=runner.cfg.pretty_text,
             seed=runner.seed,
             experiment_name=runner.experiment_name,
-            dataset_meta=getattr(getattr(runner.train_dataloader, "dataset", None), "metainfo", {}),
+            dataset_meta=cluster_metainfo(num_clusters),
         )
         state = weights_to_cpu(get_ori_model(runner.model).state_dict())
         write_checkpoint(dict(meta=meta, state_dict=state, message_hub=runner.message_hub.state_dict()), path)

@@ -1,0 +1,215 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Options of the commands that need no training, each with a value unlike its default."""
+
+import csv
+import json
+import logging
+import shutil
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmluss.apis import segmenter
+from mmluss.apis.formats import ANNOTATION_FORMATS, SAVED
+from mmluss.apis.run_folder import RunFolder
+from mmluss.cli import main
+from mmluss.cli.main import make_parser
+from mmluss.datasets.label_codec import read_label_map
+from tests.helpers.finished_run import PHOTOS, write_finished_run, write_photos
+
+ANNOTATIONS = {
+    "coco": "annotations.json",
+    "yolo": "data.yaml",
+    "voc": "trip/c.png.xml",
+    "cvat": "annotations.xml",
+    "masks": "trip/b 1.jpg.png",
+    "csv": "things.csv",
+}
+
+
+@pytest.fixture(autouse=True)
+def loud_again():
+    """The commands make logs quiet, which other tests look at."""
+    loggers = [logging.getLogger(name) for name in ("mmengine", "mmluss")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("photos")
+    write_photos(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def finished(photos, tmp_path_factory, tiny_checkpoint) -> RunFolder:
+    return write_finished_run(photos, tmp_path_factory.mktemp("out"), tiny_checkpoint("pixel shuffle"))
+
+
+def run(*arguments: object) -> None:
+    main([str(argument) for argument in arguments])
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_no_option_is_without_a_test():
+    """What a test must look at, it cannot say: see this file and test_discover.py."""
+    texts = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    commands = next(action.choices for action in make_parser()._actions if action.choices)
+    options = {option for command in commands.values() for option in command._option_string_actions}
+    assert {"--seed", "--to"} <= options
+    assert [option for option in sorted(options - {"-h", "--help"}) if f'"{option}"' not in texts] == []
+
+
+@pytest.mark.parametrize("kinds", [("cutout",), ("json", "mask"), SAVED])
+def test_save_says_what_is_written(finished, photos, tmp_path, kinds):
+    run("segment", finished.out, photos, "--out", tmp_path, "--save", " , ".join(kinds))
+    suffixes = dict(overlay=".jpg", mask=".png", cutout=".png", json=".json")
+    folders = {kind: f"{kind}/" if len(kinds) > 1 else "" for kind in kinds}
+    assert files_below(tmp_path) == {f"{folders[kind]}{name}{suffixes[kind]}" for kind in kinds for name in PHOTOS}
+    if "mask" in kinds:
+        ids = read_label_map(tmp_path / "mask" / "trip" / "c.png.png")
+        np.testing.assert_array_equal(ids, segmenter.Segmenter(finished.out)(photos / "trip" / "c.png").label_map)
+        things = json.loads((tmp_path / "json" / "trip" / "c.png.json").read_text())["things"]
+        assert {thing["id"]: thing["pixels"] for thing in things} == {
+            int(id_): int(count) for id_, count in zip(*np.unique(ids, return_counts=True), strict=True) if id_
+        }
+    if "cutout" in kinds:
+        assert cv2.imread(str(tmp_path / folders["cutout"] / "a.jpg.png"), cv2.IMREAD_UNCHANGED).shape == (160, 160, 4)
+
+
+@pytest.mark.parametrize("text", ["", " , ", "mask,picture"])
+def test_nothing_or_something_unknown_to_save_is_an_error(finished, photos, tmp_path, capsys, text):
+    with pytest.raises(SystemExit) as ended:
+        run("segment", finished.out, photos, "--out", tmp_path / "new", "--save", text)
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2 and not (tmp_path / "new").exists()
+    assert ("'picture' cannot be saved" if "picture" in text else "nothing would be saved") in shown
+    assert "give one or more of overlay,mask,cutout,json" in shown
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_so_many_workers_read_at_once(finished, photos, tmp_path, monkeypatch, workers):
+    together = threading.Barrier(workers)
+    readers, read = set(), segmenter.read_photo
+
+    def read_together(path, max_side):
+        readers.add(threading.current_thread().name)
+        together.wait(timeout=60)
+        return read(path, max_side=max_side)
+
+    monkeypatch.setattr(segmenter, "read_photo", read_together)
+    run("segment", finished.out, photos, "--out", tmp_path, "--save", "mask", "--workers", workers)
+    assert len(readers) == workers
+    assert files_below(tmp_path) == {f"{name}.png" for name in PHOTOS}
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "many"])
+def test_there_is_at_least_one_worker(finished, photos, tmp_path, capsys, workers):
+    with pytest.raises(SystemExit):
+        run("segment", finished.out, photos, "--out", tmp_path, "--workers", workers)
+    assert f"'{workers}' is no number of 1 or more" in capsys.readouterr().err
+
+
+def test_device_is_where_the_model_computes(finished, photos, tmp_path, monkeypatch, capsys):
+    made = []
+
+    class Watched(segmenter.Segmenter):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(segmenter, "Segmenter", Watched)
+    run("segment", finished.out, photos / "a.jpg", "--out", tmp_path, "--device", "cpu:0")
+    assert made[0].device == torch.device("cpu:0")
+    with pytest.raises(SystemExit):
+        run("segment", finished.out, photos, "--out", tmp_path, "--device", "abacus")
+    assert "abacus" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("form", ANNOTATION_FORMATS)
+def test_export_goes_where_it_is_told_to(finished, tmp_path, form, capsys):
+    before = files_below(finished.out)
+    run("export", finished.out, "--format", form, "--to", tmp_path / "deep" / "down")
+    assert (tmp_path / "deep" / "down" / ANNOTATIONS[form]).is_file()
+    assert files_below(finished.out) == before
+    assert str(tmp_path / "deep" / "down") in capsys.readouterr().err
+
+
+def test_export_goes_to_the_run_s_folder_by_default(finished, tmp_path):
+    out = shutil.copytree(finished.out, tmp_path / "out")
+    run("export", out, "--format", "csv")
+    with open(out / "export" / "csv" / "things.csv", encoding="utf-8-sig", newline="") as file:
+        assert {row["photo"] for row in csv.DictReader(file)} <= set(PHOTOS)
+
+
+def test_check_writes_its_table_only_if_told_to(photos, tmp_path, capsys):
+    root = shutil.copytree(photos, tmp_path / "photos")
+    (root / "broken.jpg").write_bytes(b"")
+    run("check", root)
+    assert "left out: broken.jpg (an empty file)" in capsys.readouterr().err
+    assert files_below(root) == {*PHOTOS, "broken.jpg"}
+    run("check", root, "--out", tmp_path / "result")
+    with open(tmp_path / "result" / "skipped.csv", encoding="utf-8-sig", newline="") as file:
+        assert [(row["path"], row["reason"]) for row in csv.DictReader(file)] == [("broken.jpg", "an empty file")]
+
+
+def test_names_reach_everything(finished, tmp_path, capsys):
+    folder = RunFolder(shutil.copytree(finished.out, tmp_path / "out"))
+    folder.names_file.write_text("id;name;merge_into;drop\n2;fur;;\n3;;2;\n4;;;x\n")
+    run("name", folder.out)
+    meta = torch.load(folder.out / "model.pth", map_location="cpu", weights_only=True)["meta"]["dataset_meta"]
+    assert list(meta["classes"]) == ["other", "cluster 1", "fur", "fur", "other"]
+    assert "<h3>fur</h3>" in (folder.out / "report" / "index.html").read_text()
+    assert "fur" in capsys.readouterr().err
+    for source in (folder.out, folder.out / "model.pth"):
+        assert segmenter.Segmenter(source)(Path(folder.run["photos"], "a.jpg")).names[2:] == ("fur", "fur", "other")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["check", "nowhere"], FileNotFoundError),
+        (["name", "nowhere"], FileNotFoundError),
+        (["segment", "nowhere", "nothing.jpg", "--out", "new"], FileNotFoundError),
+        (["export", "nowhere", "--format", "coco"], FileNotFoundError),
+        (["discover", "nowhere", "--out", "new"], FileNotFoundError),
+    ],
+)
+def test_verbose_shows_where_an_error_comes_from(tmp_path, monkeypatch, capsys, arguments, error):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments)
+    assert ended.value.code == 1
+    assert f"mmluss {arguments[0]} failed:" in capsys.readouterr().err
+    with pytest.raises(error):
+        run(*arguments, "--verbose")
+
+
+def test_verbose_lets_warnings_through(photos, monkeypatch, recwarn):
+    import warnings
+
+    from mmluss.datasets import photos as photo_rooms
+
+    listed = photo_rooms.list_photos
+
+    def warn(*arguments, **options):
+        warnings.warn("odd photos", UserWarning, stacklevel=1)
+        return listed(*arguments, **options)
+
+    monkeypatch.setattr(photo_rooms, "list_photos", warn)
+    run("check", photos)
+    assert not [warning for warning in recwarn if "odd photos" in str(warning.message)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        run("check", photos, "--verbose")
+    assert [warning for warning in recwarn if "odd photos" in str(warning.message)]
