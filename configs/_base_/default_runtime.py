@@ -8,8 +8,8 @@ env_cfg = dict(
 )
 # Turns BN into SyncBN in distributed runs only, so that the same config runs on a CPU.
 sync_bn = "torch"
-# mmengine's wrapper that also takes models on CPUs.
-model_wrapper_cfg = dict(type="LUSSDataParallel")
+# mmengine's wrapper that also takes models on CPUs; its runner looks for wrappers in its own scope.
+model_wrapper_cfg = dict(type="mmseg.LUSSDataParallel")
 randomness = dict(seed=0)
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),

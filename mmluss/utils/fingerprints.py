@@ -73,9 +73,10 @@ def folder_fingerprint(path: str | Path) -> str:
     digest = hashlib.sha256()
     for folder, folders, names in os.walk(path, followlinks=True):
         folders.sort()
+        inside = os.path.relpath(folder, path)
+        prefix = "" if inside == os.curdir else inside + os.sep
         for name in filter(is_image, sorted(names)):
-            file = os.path.join(folder, name)
-            digest.update(f"{os.path.relpath(file, path)} {file_state(file)}\n".encode())
+            digest.update(f"{prefix}{name} {file_state(os.path.join(folder, name))}\n".encode())
     return digest.hexdigest()
 
 

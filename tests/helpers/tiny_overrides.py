@@ -19,7 +19,9 @@ _LABELED = [
 
 
 def tiny_overrides(batch_size: int, epochs: int = 2) -> dict[str, Any]:
-    """Overrides of the steps, without any random augmentation.
+    """Overrides of the steps, without any random augmentation, and with low learning rates.
+
+    So rounding stays small: biases in front of a batch normalization have no other gradient, which LARC scales up.
 
     Args:
         batch_size: Images of each process's batch.
@@ -29,16 +31,19 @@ def tiny_overrides(batch_size: int, epochs: int = 2) -> dict[str, Any]:
     embedding = dict(backbone=width, hidden_channels=16, embedding_dim=8, num_prototypes=24, queue=dict(length=40))
     hooks = dict(prototypes=dict(freeze_iters=2, queue_start_epoch=0), logger=dict(interval=1))
     labels = dict(pseudo_labels=dict(crop_size=32, restarts=2))
+    slow = dict(optimizer=dict(lr=0.02))
     return dict(
         pretrain=dict(
             model=embedding,
             default_hooks=hooks,
+            optim_wrapper=slow,
             train_cfg=dict(max_epochs=epochs, val_interval=epochs),
             train_dataloader=_loader(batch_size, _MULTI_CROP),
         ),
         pixel_attention=dict(
             model=embedding,
             default_hooks=hooks | labels,
+            optim_wrapper=slow,
             train_cfg=dict(max_epochs=epochs, val_interval=epochs),
             train_dataloader=_loader(batch_size, _MULTI_CROP),
             test_dataloader=_loader(1, _TEST),
@@ -46,6 +51,7 @@ def tiny_overrides(batch_size: int, epochs: int = 2) -> dict[str, Any]:
         finetune=dict(
             model=dict(backbone=width),
             default_hooks=dict(logger=dict(interval=1)),
+            optim_wrapper=slow,
             train_cfg=dict(max_epochs=epochs, val_interval=epochs, val_begin=epochs + 1),
             train_dataloader=_loader(batch_size, _LABELED),
             val_dataloader=_loader(1, _TEST),

@@ -26,7 +26,6 @@ from tests.helpers.tiny_steps import CONFIGS
 PIPELINES = sorted((CONFIGS / "pipelines").glob("*imagenets*0.py")) + sorted(
     (CONFIGS / "pipelines").glob("*imagenets919.py")
 )
-TRAININGS = ("1_pretrain", "2_pixel_attention", "3_finetune")
 STEPS = ["1_pretrain", "2_pixel_attention", "2_pixel_labels_test", "3_finetune", "4_test", "5_submission"]
 BATCH = 20
 
@@ -159,44 +158,37 @@ def test_saliency_starts_anew_from_the_same_pretraining(alone, data, tmp_path):
     assert not list(work.glob(".*"))
 
 
-def losses_of(folder: Path) -> np.ndarray:
-    logs = sorted(folder.glob("*/vis_data/scalars.json"))
-    records = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
-    return np.array([record["loss"] for record in records if "loss" in record])
+def assert_same_weights(one: Path, two: Path) -> None:
+    states = [torch.load(path, map_location="cpu", weights_only=True)["state_dict"] for path in (one, two)]
+    assert states[0].keys() == states[1].keys()
+    for name, expected in states[0].items():
+        found = states[1][name]
+        if name == "queue.embeddings":
+            # Rows of a batch stand in the order of processes.
+            expected, found = expected.mean(dim=1), found.mean(dim=1)
+        scale = float(expected.abs().max()) if expected.is_floating_point() else 0
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-3 * scale + 1e-6, msg=f"{one.parent.name}: {name}")
+
+
+def maps_of(folder: Path) -> np.ndarray:
+    return np.stack([read_label_map(path) for path in sorted(folder.rglob("*.png"))])
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_results_of_one(alone, together):
     assert "No GPU here: 2 processes on CPUs, joined by gloo." in (together.parent / "shown.txt").read_text()
-    for step in TRAININGS:
-        expected, found = losses_of(alone / step), losses_of(together / step)
-        assert len(expected) == len(found) == 10
-        np.testing.assert_allclose(found, expected, rtol=1e-3, err_msg=step)
-    for step in ("1_pretrain", "3_finetune"):
-        one, two = (
-            torch.load(work / step / "epoch_2.pth", map_location="cpu", weights_only=True)["state_dict"]
-            for work in (alone, together)
-        )
-        assert one.keys() == two.keys()
-        for name, value in one.items():
-            torch.testing.assert_close(two[name], value, rtol=1e-2, atol=1e-3, msg=f"{step} {name}")
-    ones, twos = (np.load(work / "2_pixel_attention" / "centroids.npy") for work in (alone, together))
-    np.testing.assert_allclose(twos, ones, atol=1e-3)
-    labels = [
-        np.stack(
-            [read_label_map(path) for path in sorted((work / "2_pixel_attention" / "pixel_labels").rglob("*.png"))]
-        )
-        for work in (alone, together)
-    ]
+    for name in ("1_pretrain/epoch_1.pth", "1_pretrain/epoch_2.pth", "2_pixel_attention/pixel_labels.pth"):
+        assert_same_weights(alone / name, together / name)
+    labels = [maps_of(work / "2_pixel_attention" / "pixel_labels") for work in (alone, together)]
     assert labels[0].shape == (100, SIDE, SIDE) and (labels[0] == labels[1]).mean() > 0.99
+    assert_same_weights(alone / "3_finetune/epoch_2.pth", together / "3_finetune/epoch_2.pth")
+    predictions = [maps_of(work / "5_submission" / "predictions") for work in (alone, together)]
+    assert predictions[0].shape == (50, SIDE, SIDE) and (predictions[0] == predictions[1]).mean() > 0.99
     one, two = (report_of(work) for work in (alone, together))
     assert [step["name"] for step in two["steps"]] == STEPS
-    assert two["miou"] == pytest.approx(one["miou"], abs=0.5)
-    predictions = [
-        np.stack([read_label_map(path) for path in sorted((work / "5_submission" / "predictions").rglob("*.png"))])
-        for work in (alone, together)
-    ]
-    assert predictions[0].shape == (50, SIDE, SIDE) and (predictions[0] == predictions[1]).mean() > 0.99
+    assert two["miou"] == pytest.approx(one["miou"], abs=0.1)
+    clustering, agreement = one["steps"][1]["figures"], two["steps"][1]["figures"]
+    assert agreement == pytest.approx(clustering, abs=0.011)
 
 
 def test_categories_of_the_small_set_are_those_of_imagenets50(data):

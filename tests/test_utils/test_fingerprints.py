@@ -1,4 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import hashlib
 import os
 from pathlib import Path
 
@@ -90,6 +91,18 @@ def test_folder_fingerprint_sees_what_changed_behind_links(tmp_path):
     before = folder_fingerprint(data)
     os.utime(target / "a.png", ns=(0, 0))
     assert folder_fingerprint(data) != before
+
+
+def test_folder_fingerprint_is_that_of_names_and_states(tmp_path):
+    for name in ("b.png", "a/c.JPEG", "a/d/e.png", "a/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    lines = []
+    for name in ("b.png", "a/c.JPEG", "a/d/e.png"):
+        state = (tmp_path / name).stat()
+        lines.append(f"{name} {state.st_size} {state.st_mtime_ns}\n")
+    assert folder_fingerprint(tmp_path) == hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert folder_fingerprint(f"{tmp_path}/") == folder_fingerprint(tmp_path)
 
 
 def test_folder_fingerprint_sees_names_and_sizes(tmp_path):
