@@ -14,7 +14,7 @@ from mmluss.apis.discovery_configs import DiscoveryConfigs
 from mmluss.apis.discovery_settings import DEFAULT_THRESHOLD, DiscoverySettings
 from mmluss.apis.label_run import read_suggestion, write_pseudo_labels, write_suggestion
 from mmluss.apis.photo_configs import training_size
-from mmluss.apis.starting_backbone import StartingBackbone, embedded_start, foreign_start
+from mmluss.apis.starting_backbone import embedded_start, foreign_start
 from mmluss.apis.step_screen import FileShare, StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.tool_processes import call_in_process, call_mmseg_tool
@@ -69,15 +69,22 @@ class Discovery:
         Raises:
             RuntimeError: If a step failed; the message ends with the reason.
         """
-        start = self._start()
+        work, backbone = self.out / "work", self.settings.backbone
+        # A network that does not fit is told of before the photos are looked through, if there are any.
+        start = foreign_start(*backbone, work) if backbone is not None and self.photo_root.is_dir() else None
         with StepScreen(self.console) as screen:
             self._check_photos(screen)
             size = training_size(len(self.photos.photos), self.settings.quick)
             self._check_clusters(len(self.photos.photos))
             self.configs = DiscoveryConfigs(
-                self.photo_root, self.photo_list, len(self.photos.photos), self.settings, size, start
+                self.photo_root,
+                self.photo_list,
+                len(self.photos.photos),
+                self.settings,
+                size,
+                start or embedded_start(work),
             )
-            pretrained = self._pretrain(screen) if start.backbone is None else None
+            pretrained = self._pretrain(screen) if start is None else None
             attention = self._attend(screen, pretrained)
             clusters = self._choose_clusters(screen, attention)
             labels = self._label(screen, attention, clusters)
@@ -89,7 +96,7 @@ class Discovery:
             num_skipped=len(self.photos.skipped),
             num_clusters=clusters,
             settings=asdict(self.settings),
-            start=start.title,
+            start=self.configs.start.title,
             steps={name: step.folder.name for name, step in steps.items() if step is not None},
             seconds={step.name: round(step.seconds, 1) for step in self.steps.results},
         )
@@ -132,10 +139,6 @@ class Discovery:
     def _data(self) -> str:
         states = [(path, file_state(self.photo_root / path)) for path in self.photos.photos]
         return settings_fingerprint(dict(root=str(self.photo_root), photos=states))
-
-    def _start(self) -> StartingBackbone:
-        folder, backbone = self.out / "work", self.settings.backbone
-        return embedded_start(folder) if backbone is None else foreign_start(*backbone, folder)
 
     def _pretrain(self, screen: StepScreen) -> StepResult:
         start = self.configs.start.checkpoint
