@@ -95,6 +95,7 @@ setup(
         "mim": read_requirements("mminstall"),
         "cpu": read_requirements("cpu"),
         "gpu": read_requirements("gpu"),
+        "export": read_requirements("export"),
         "dev": read_requirements("dev"),
     },
     cmdclass={"build_py": BuildWithMimFiles, "develop": DevelopWithMimFiles},

@@ -25,7 +25,7 @@ from mmluss.models.distance_matching import knn_labels
 
 HEIGHT, WIDTH = 8, 11
 UPSAMPLING = 4
-NEIGHBOURS = 10
+NEIGHBORS = 10
 TEMPERATURE = 0.07
 # Two labels an image of train-semi: (setting, supports, channels, categories).
 SETTINGS = (("50, R18", 1000, 512, 50), ("300, R50", 6200, 2048, 300), ("919, R50", 19000, 2048, 919))
@@ -49,7 +49,7 @@ def pixel_loop(features: Tensor, supports: Tensor, labels: Tensor, num_classes: 
     def run() -> Tensor:
         result = []
         for query in queries(features)[:LOOP_PIXELS]:
-            cosines, indices = (supports @ query).topk(NEIGHBOURS)
+            cosines, indices = (supports @ query).topk(NEIGHBORS)
             result.append(votes(cosines[None], labels[indices][None], num_classes))
         return torch.cat(result)
 
@@ -60,7 +60,7 @@ def matmul(features: Tensor, supports: Tensor, labels: Tensor, num_classes: int)
     """Enlarged features times supports, and top-k."""
 
     def run() -> Tensor:
-        cosines, indices = (queries(features) @ supports.T).topk(NEIGHBOURS, dim=1)
+        cosines, indices = (queries(features) @ supports.T).topk(NEIGHBORS, dim=1)
         return votes(cosines, labels[indices], num_classes)
 
     return run
@@ -75,7 +75,7 @@ def faiss_index(features: Tensor, supports: Tensor, labels: Tensor, num_classes:
     index.add(supports.numpy())
 
     def run() -> Tensor:
-        cosines, indices = index.search(queries(features).numpy(), NEIGHBOURS)
+        cosines, indices = index.search(queries(features).numpy(), NEIGHBORS)
         return votes(torch.from_numpy(cosines), labels[torch.from_numpy(indices)], num_classes)
 
     return run
@@ -83,7 +83,7 @@ def faiss_index(features: Tensor, supports: Tensor, labels: Tensor, num_classes:
 
 def ours(features: Tensor, supports: Tensor, labels: Tensor, num_classes: int) -> Callable[[], Tensor]:
     """Similarities at the backbone's resolution, enlarged, and top-k."""
-    return lambda: knn_labels(features, supports, labels, NEIGHBOURS, TEMPERATURE, UPSAMPLING).flatten()
+    return lambda: knn_labels(features, supports, labels, NEIGHBORS, TEMPERATURE, UPSAMPLING).flatten()
 
 
 METHODS = {"loop over pixels": pixel_loop, "matmul + top-k": matmul, "faiss IndexFlatIP": faiss_index, "mmluss": ours}

@@ -224,7 +224,7 @@ def main() -> None:
         print("| --- | --- | --- | --- | --- | --- |")
         matching = (args.matching_images, num)
         compare(
-            f"matching of {args.matching_images} images, all",
+            f"ids of {args.matching_images} images counted and matched, all",
             1,
             1,
             (time_matching, False, *matching),

@@ -20,6 +20,11 @@ def register() -> None:
     - mmengine's loader of local files and its ``Pretrained`` initializer also take published checkpoints; any other
       file goes mmengine's own way (``mmluss.checkpoints.direct_loading``).
     - mmengine finds configs and models by names such as ``mmluss::pass/CONFIG.py`` (``mmluss.utils.config_lookup``).
+
+    Example:
+        >>> from mmengine.hub import get_config
+        >>> get_config("mmluss::pass/pass-finetune_r18_8xb32-20e_imagenets50.py").model.type
+        'LUSSSegmentor'
     """
     warn_untested()
     allow_mmengine_checkpoints()

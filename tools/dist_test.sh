@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Test with one process a GPU:  bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [arguments of tools/test.py]
 # On several machines set NNODES, NODE_RANK, MASTER_ADDR and PORT as for mmsegmentation's script of this name.
+# Without a GPU the processes run on CPUs, joined by gloo.
 set -euo pipefail
 
 if [ $# -lt 3 ]; then

@@ -8,25 +8,34 @@ import argparse
 import difflib
 import inspect
 import logging
+import sys
 import warnings
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
 from mmengine.logging import MMLogger
 from mmengine.utils import mkdir_or_exist
 from rich.console import Console
 from rich.table import Table
 
 from mmluss.apis import PASSPipeline
+from mmluss.apis.endings import one_line_endings
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.result_panel import draw_result_panel
+from mmluss.apis.step_launcher import LAUNCHERS, StepLauncher, build_launcher
 from mmluss.apis.step_screen import StepScreen
+from mmluss.evaluation.submission import Method
 
-OPTIONAL_KEYS = ("warm_start", "protocol", "controls", "panel", "overrides", "num_clusters", "num_categories")
+AGAIN = "the same command goes on where it was"
+OPTIONAL_KEYS = ("warm_start", "protocol", "controls", "panel", "submission", "overrides", "num_clusters")
+FORMER_KEYS = ("num_categories",)
 BELOW = {
     "overrides": ("pretrain", "pixel_attention", "finetune"),
     "panel": tuple(inspect.signature(draw_result_panel).parameters)[3:],
+    "submission": tuple(Method.__dataclass_fields__),
 }
 
 
@@ -36,6 +45,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("config", help="pipeline config: a path, or the name of one that comes with mmluss")
     parser.add_argument("--work-dir", help="folder for all results (default: work_dirs/<name of the config>)")
     parser.add_argument("--data-root", help="folder of the data set, in place of the config's")
+    parser.add_argument(
+        "--launcher",
+        choices=LAUNCHERS,
+        default="none",
+        help="pytorch: --gpus processes, or those of torchrun; slurm: those of srun (default: one process)",
+    )
+    parser.add_argument("--gpus", type=int, help="processes on this machine, with --launcher pytorch")
+    parser.add_argument("--amp", action="store_true", help="mixed precision, as published; needs GPUs")
     parser.add_argument("--verbose", action="store_true", help="show all that the steps print, not a line a step")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="changes to the pipeline config, key=value")
     return parser.parse_args()
@@ -51,7 +68,7 @@ def check_options(options: Iterable[str], cfg: Config) -> None:
     Raises:
         ValueError: Names the first unknown key and the nearest known one.
     """
-    known = {*cfg.keys(), *OPTIONAL_KEYS}
+    known = {*cfg.keys(), *OPTIONAL_KEYS, *FORMER_KEYS}
     for option in options:
         key, _, rest = option.partition(".")
         _expect_known(key, known, option)
@@ -80,37 +97,73 @@ def print_report(report: dict, console: Console) -> None:
         for row, miou in report["miou"].items():
             comparison.add_row(row, f"{miou:.2f}")
         console.print(comparison)
+    if "submission" in report:
+        console.print(f"For the evaluation server: {report['submission']}", soft_wrap=True)
+
+
+def use_mixed_precision(cfg: Config) -> None:
+    """What ``--amp`` of mmsegmentation's train.py does, for all three steps."""
+    wrapper = dict(type="AmpOptimWrapper", loss_scale="dynamic")
+    cfg.merge_from_dict({f"overrides.{step}.optim_wrapper": wrapper for step in BELOW["overrides"]})
+
+
+def run(
+    args: argparse.Namespace, cfg: Config, work_dir: Path, launcher: StepLauncher
+) -> tuple[dict, Path | None, Path]:
+    """Run the pipeline; gives its report and the paths of its panel and its page."""
+    with nullcontext() if args.verbose else StepScreen(Console(stderr=True)) as screen:
+        pipeline = PASSPipeline(cfg, work_dir, args.data_root, screen, launcher)
+        report = pipeline.run()
+    return report, pipeline.draw_panel(), pipeline.write_page(report)
+
+
+def be_quiet(logger: MMLogger) -> None:
+    """Let only errors through to the screen."""
+    warnings.filterwarnings("ignore")
+    for handler in logger.handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.setLevel(logging.ERROR)
 
 
 def main() -> None:
-    """Run the pipeline and say where its results are."""
+    """Run the pipeline that the command line names."""
     args = parse_args()
     try:
         path = find_config(args.config)
         cfg = Config.fromfile(path)
         check_options(args.cfg_options or (), cfg)
+        launcher = build_launcher(args.launcher, args.gpus)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(str(error)) from None
     cfg.merge_from_dict(args.cfg_options or {})
+    if args.amp:
+        use_mixed_precision(cfg)
+    if not launcher.leads:
+        if not args.verbose:
+            be_quiet(MMLogger.get_instance("mmluss"))
+        try:
+            # Whoever starts processes ends them by SIGTERM, and theirs have to end too.
+            with one_line_endings(".", AGAIN):
+                launcher.follow()
+        except RuntimeError as error:
+            raise SystemExit(str(error)) from None
+        return
+    if launcher.processes > 1 and get_device() == "cpu":
+        print(f"No GPU here: {launcher.processes} processes on CPUs, joined by gloo.", file=sys.stderr)
     work_dir = Path(args.work_dir or Path("work_dirs") / path.stem)
     mkdir_or_exist(work_dir)
     logger = MMLogger.get_instance("mmluss", log_file=str(work_dir / "pipeline.log"))
-    if args.verbose:
-        pipeline = PASSPipeline(cfg, work_dir, args.data_root)
-        report, panel = pipeline.run(), pipeline.draw_panel()
-        page = pipeline.write_page(report)
-    else:
-        warnings.filterwarnings("ignore")
-        for handler in logger.handlers:
-            if not isinstance(handler, logging.FileHandler):
-                handler.setLevel(logging.ERROR)
-        try:
-            with StepScreen(Console(stderr=True)) as screen:
-                pipeline = PASSPipeline(cfg, work_dir, args.data_root, screen)
-                report = pipeline.run()
-            panel, page = pipeline.draw_panel(), pipeline.write_page(report)
-        except (ValueError, OSError, RuntimeError) as error:
-            raise SystemExit(str(error)) from None
+    if not args.verbose:
+        be_quiet(logger)
+    try:
+        with one_line_endings(work_dir, AGAIN):
+            report, panel, page = run(args, cfg, work_dir, launcher)
+    except BaseException as error:
+        launcher.finish(str(error) or type(error).__name__)
+        if args.verbose or not isinstance(error, ValueError | OSError | RuntimeError):
+            raise
+        raise SystemExit(str(error)) from None
+    launcher.finish()
     print_report(report, Console())
     with open(work_dir / "report.txt", "w", encoding="utf-8") as file:
         print_report(report, Console(file=file, width=120))

@@ -29,4 +29,5 @@ else
 fi
 
 echo "[tests]"
-exec python -m pytest -q --durations=15 "$@"
+# A worker a core; tests of a file stay together, since they share what is expensive to make. -n 0: one process.
+exec python -m pytest -q --durations=15 --numprocesses "$(nproc 2>/dev/null || sysctl -n hw.ncpu)" --dist loadfile "$@"

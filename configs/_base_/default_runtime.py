@@ -8,18 +8,23 @@ env_cfg = dict(
 )
 # Turns BN into SyncBN in distributed runs only, so that the same config runs on a CPU.
 sync_bn = "torch"
+# mmengine's wrapper that also takes models on CPUs.
+model_wrapper_cfg = dict(type="LUSSDataParallel")
 randomness = dict(seed=0)
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2),
+    checkpoint=dict(type="WholeCheckpointHook", interval=1, max_keep_ckpts=2),
     checkpoint_check=dict(type="CheckpointCheckHook"),
     score_files=dict(type="ScoreFilesHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
-    visualization=dict(type="SegVisualizationHook"),
+    visualization=dict(type="LUSSVisualizationHook"),
     cluster_names=dict(type="ClusterNamesHook"),
+    saved_config=dict(type="SavedConfigHook"),
     epoch_seed=dict(type="EpochSeedHook"),
+    finite_loss=dict(type="FiniteLossHook"),
+    id_check=dict(type="IdCheckHook"),
 )
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(type="ClusterLocalVisualizer", vis_backends=vis_backends, name="visualizer")
@@ -27,3 +32,5 @@ log_processor = dict(by_epoch=True)
 log_level = "INFO"
 load_from = None
 resume = False
+# tools/test.py --tta; the passes are the data set's tta_pipeline.
+tta_model = dict(type="LUSSTTAModel")

@@ -15,6 +15,8 @@ train_dataloader = dict(dataset=dict(data_root=data_root, subset=50, label_root=
 # The network pads images to whole patches, which would shift its maps against the image.
 whole_patches = dict(type="ResizeToMultiple", size_divisor=32)
 test_pipeline = [_base_.load_image, _base_.resize, whole_patches, _base_.load_labels, _base_.pack]
+tta_passes = [_base_.tta_resizes, [whole_patches], _base_.flips, [_base_.load_labels], [_base_.pack_flips]]
+tta_pipeline = [_base_.load_image, dict(type="TestTimeAug", transforms=tta_passes)]
 val_dataloader = test_dataloader = dict(dataset=dict(data_root=data_root, subset=50, pipeline=test_pipeline))
 param_scheduler = [dict(type="WarmupCosineLR", warmup=1, min_lr=1e-6, by_epoch=True, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=20, val_interval=20)

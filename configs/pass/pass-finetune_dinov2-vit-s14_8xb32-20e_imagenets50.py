@@ -13,4 +13,6 @@ train_dataloader = dict(
 )
 whole_patches = dict(type="ResizeToMultiple", size_divisor=14)
 test_pipeline = [_base_.load_image, _base_.resize, whole_patches, _base_.load_labels, _base_.pack]
+tta_passes = [_base_.tta_resizes, [whole_patches], _base_.flips, [_base_.load_labels], [_base_.pack_flips]]
+tta_pipeline = [_base_.load_image, dict(type="TestTimeAug", transforms=tta_passes)]
 val_dataloader = test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -19,6 +19,11 @@ label_root = "work_dirs/pass-pixel-attention_efficientnet-lite0_1xb32-7e_flowers
 train_dataloader = dict(dataset=dict(data_root="data/Flowers15", label_root=label_root))
 # Training crops of 192 enlarge what they show by about a third, so whole images are enlarged as much.
 test_pipeline = [_base_.load_image, dict(_base_.resize, scale=256), _base_.load_labels, _base_.pack]
+tta_resizes = [dict(_base_.resize, scale=192), dict(_base_.resize, scale=256), dict(_base_.resize, scale=320)]
+tta_pipeline = [
+    _base_.load_image,
+    dict(type="TestTimeAug", transforms=[tta_resizes, _base_.flips, [_base_.load_labels], [_base_.pack_flips]]),
+]
 val_dataloader = test_dataloader = dict(dataset=dict(data_root="data/Flowers15", pipeline=test_pipeline))
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
 train_cfg = dict(max_epochs=6, val_interval=6)

@@ -6,7 +6,11 @@ model = dict(
         arch="tiny",
         drop_path_rate=0.1,
         pad_small_map=True,
-        init_cfg=dict(type="Pretrained", checkpoint="checkpoints/swin-tiny_mmpretrain.pth", prefix="backbone."),
+        init_cfg=dict(
+            type="Pretrained",
+            checkpoint="checkpoints/swin_tiny_224_b16x64_300e_imagenet_20210616_090925-66df6be6.pth",
+            prefix="backbone.",
+        ),
     )
 )
 train_dataloader = dict(

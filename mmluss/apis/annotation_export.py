@@ -19,6 +19,7 @@ from mmluss.apis.segmenter import outline_polygons
 from mmluss.datasets.label_codec import IGNORE_INDEX, read_label_map, write_label_map
 from mmluss.datasets.photos import read_photo
 from mmluss.utils.atomic_files import replace_file
+from mmluss.utils.safe_paths import path_below
 
 LEAST_SHARE = 0.001
 """Pieces smaller than this share of a photo are no things of their own."""
@@ -107,7 +108,7 @@ def export_annotations(
         The file or folder to open.
 
     Raises:
-        ValueError: If the format is unknown.
+        ValueError: If the format is unknown, or the name of a photo leads out of ``out``.
     """
     if form not in ANNOTATION_FORMATS:
         raise ValueError(f"format {form!r}; known are {', '.join(ANNOTATION_FORMATS)}")
@@ -158,7 +159,7 @@ def _yolo(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[i
             for polygon in outline_polygons(thing.mask)[:1]:
                 points = (polygon / [width, height]).clip(0, 1).ravel()
                 lines.append(" ".join([str(classes[thing.id]), *(f"{value:.6f}" for value in points)]) + "\n")
-        _write(out / "labels" / Path(photo.name).with_suffix(".txt"), "".join(lines).encode())
+        _write(path_below(out / "labels", photo.name).with_suffix(".txt"), "".join(lines).encode())
     listed = "".join(f"  {index}: {json.dumps(names[id_])}\n" for id_, index in classes.items())
     return _write(out / "data.yaml", f"path: .\ntrain: images\nval: images\nnames:\n{listed}".encode())
 
@@ -176,7 +177,7 @@ def _voc(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[in
             _children(element, name=names[thing.id], pose="Unspecified", truncated=0, difficult=0)
             box = dict(xmin=left + 1, ymin=top + 1, xmax=left + thing_width, ymax=top + thing_height)
             _children(ElementTree.SubElement(element, "bndbox"), **box)
-        _write(out / Path(photo.name + ".xml"), _xml(root))
+        _write(path_below(out, f"{photo.name}.xml"), _xml(root))
     return out
 
 
@@ -202,7 +203,7 @@ def _cvat(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[i
 
 def _masks(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[int], out: Path) -> Path:
     for photo in photos:
-        write_label_map(out / f"{photo.name}.png", photo.labels)
+        write_label_map(path_below(out, f"{photo.name}.png"), photo.labels)
     return _table(out / "classes.csv", ("id", "name"), ((id_, names[id_]) for id_ in kept)).parent
 
 

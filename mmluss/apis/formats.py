@@ -8,6 +8,10 @@ AnnotationFormat = Literal["coco", "yolo", "voc", "cvat", "masks", "csv"]
 ANNOTATION_FORMATS: tuple[AnnotationFormat, ...] = get_args(AnnotationFormat)
 """Of all photos of a run, for annotation tools and training scripts."""
 
+ModelFormat = Literal["onnx", "torchscript"]
+MODEL_FORMATS: tuple[ModelFormat, ...] = get_args(ModelFormat)
+"""Of a model, as a file that runs without this package."""
+
 Saved = Literal["overlay", "mask", "cutout", "json"]
 SAVED: tuple[Saved, ...] = get_args(Saved)
 """Of each new photo, in files beside each other."""

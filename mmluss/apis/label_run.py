@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Steps 2.2 to 2.4 with a checkpoint of step 2.1, after and apart from its training."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from mmengine.runner import Runner
 from mmluss.clustering.neighbor_graph import neighbor_graph
 from mmluss.clustering.spectral import spectral_embedding, suggest_num_clusters
 from mmluss.engine.hooks import PseudoLabelHook
-from mmluss.utils.atomic_files import write_json
+from mmluss.utils.atomic_files import read_json, write_json
 
 NEIGHBORS = 20
 MOST_CLUSTERS = 100
@@ -63,4 +62,4 @@ def write_suggestion(config: str, checkpoint: str, work_dir: str) -> None:
 
 def read_suggestion(folder: str | Path) -> dict:
     """What ``write_suggestion`` wrote."""
-    return json.loads((Path(folder) / "clusters.json").read_text())
+    return read_json(Path(folder) / "clusters.json", ("num_clusters", "counts", "gaps"))

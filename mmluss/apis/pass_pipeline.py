@@ -1,9 +1,9 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """All steps of PASS in a row, each by mmseg's own train and test tools, with controls measured in the same run."""
 
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
 from mmengine.config import Config
@@ -13,19 +13,22 @@ from mmluss.apis.pipeline_config import find_step_config, known_controls, number
 from mmluss.apis.pipeline_report import FINETUNE, PIXEL_ATTENTION, TEST, write_pipeline_report
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
+from mmluss.apis.step_figures import SCORES, label_figures, last_values, main_scores
+from mmluss.apis.step_launcher import StepLauncher
 from mmluss.apis.step_screen import StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
-from mmluss.apis.tool_processes import call_mmseg_tool
-from mmluss.apis.training_folder import backbone_of, checkpoint_fingerprint, last_checkpoint, last_record
+from mmluss.apis.submission_step import SUBMISSION, submission_step
+from mmluss.apis.tool_processes import call_in_process
+from mmluss.apis.training_folder import backbone_of, checkpoint_fingerprint, last_checkpoint
 from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint, settings_fingerprint
-from mmluss.utils.image_files import is_image
+from mmluss.utils.image_files import count_images
 
 Figures = Callable[[Path], dict[str, float | str]]
 
-_SCORES = "scores.json"
 _LABEL_CHECKPOINT = "pixel_labels.pth"
 _MATCH = "match.json"
+_SUBMISSION_STEP = "5_submission"
 
 
 class PASSPipeline:
@@ -39,17 +42,24 @@ class PASSPipeline:
     or fewer categories), ``data_root``,
     ``warm_start`` (checkpoint whose ``backbone.`` weights start step 1, or None), ``protocol`` (words for the report),
     ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_color``), ``panel`` (arguments of
-    ``draw_result_panel``) and ``overrides``: for each step, what to change in its config.
+    ``draw_result_panel``), ``submission`` (fields of ``Method``: predictions of the test images are packed for the
+    server that scores them) and ``overrides``: for each step, what to change in its config.
 
     Args:
         cfg: The pipeline config.
         work_dir: Each step gets a sub-folder of it.
         data_root: In place of the config's.
         screen: Shows a line a step; what steps print then goes to ``WORK_DIR/logs``. None lets it through.
+        launch: Says in which processes training and tests run; by default in one.
 
     Raises:
         FileNotFoundError: If a step config, the data or the warm start is missing.
-        ValueError: If a control is unknown.
+        ValueError: If a control is unknown, or a submission is not possible.
+
+    Example: ::
+
+        cfg = Config.fromfile("configs/pipelines/pass-sharp_efficientnet-lite0_mini-imagenets.py")
+        scores = PASSPipeline(cfg, "OUT", data_root="PHOTOS").run()
     """
 
     def __init__(
@@ -58,8 +68,10 @@ class PASSPipeline:
         work_dir: str | Path,
         data_root: str | None = None,
         screen: StepScreen | None = None,
+        launch: StepLauncher | None = None,
     ) -> None:
         self.cfg = cfg
+        self.launch = launch or StepLauncher()
         self.screen = screen
         self.controls = known_controls(cfg)
         self.data_root = str(data_root or cfg.data_root)
@@ -75,12 +87,14 @@ class PASSPipeline:
             step: find_step_config(folder, cfg[step], f"{cfg.filename}: step {step}: ")
             for step in ("pretrain", "pixel_attention", "finetune")
         }
+        self.submission = submission_step(cfg, self._step_cfg("finetune"), self.data_root, self.num_clusters)
 
     def run(self) -> dict:
         """Do all steps that are not done and write the report.
 
         Returns:
-            The report: ``steps`` (name, seconds, key figures), ``protocol`` and ``miou`` by row of the comparison.
+            The report: ``steps`` (name, seconds, key figures), ``protocol``, ``miou`` by row of the comparison and the
+            path of the ``submission``, where one is asked for.
         """
         pretrained = self._pretrain()
         labels = self._label(PIXEL_ATTENTION, pretrained)
@@ -93,6 +107,8 @@ class PASSPipeline:
             miou=miou,
             steps=[dict(name=step.name, seconds=step.seconds, figures=step.figures) for step in self.steps.results],
         )
+        if self.submission is not None:
+            report["submission"] = str(self.steps.work_dir / _SUBMISSION_STEP / SUBMISSION)
         write_json(self.steps.work_dir / "report.json", report)
         return report
 
@@ -100,8 +116,9 @@ class PASSPipeline:
         label_scores = self._test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT)
         finetuned = self._finetune(FINETUNE, pretrained, labels)
         final = self._test(TEST, finetuned)
+        self._submit(finetuned, final)
         miou: dict[str, float | str] = {
-            "pixel labels (step 2)": label_scores.figures["mIoU"],
+            self._label_row: label_scores.figures["mIoU"],
             "fine-tuned (step 4)": final.figures["mIoU"],
         }
         for control in self.controls:
@@ -152,9 +169,9 @@ class PASSPipeline:
 
         def work(folder: Path) -> None:
             datasets = [DATASETS.build(dict(cfg, pipeline=[])) for cfg in (train_cfg, test_cfg)]
-            write_json(folder / _SCORES, dict(scores=score_raw_color(*datasets)))
+            write_json(folder / SCORES, dict(scores=score_raw_color(*datasets)))
 
-        result = self.steps.run("c3_raw_color", dict(data=self.data), work, _scores, [_SCORES])
+        result = self.steps.run("c3_raw_color", dict(data=self.data), work, main_scores, [SCORES])
         return "k-means on raw color", result
 
     def _step_cfg(self, step: str) -> Config:
@@ -164,7 +181,7 @@ class PASSPipeline:
         cfg = self._step_cfg("pretrain")
         if self.warm_start is not None:
             cfg.model.backbone.init_cfg = backbone_of(self.warm_start)
-        return self._train("1_pretrain", cfg, [self.warm_start], lambda folder: _last_losses(folder, "loss", "i2i"))
+        return self._train("1_pretrain", cfg, [self.warm_start], lambda folder: last_values(folder, "loss", "i2i"))
 
     def _label(self, name: str, pretrained: StepResult | None, untrained: bool = False) -> StepResult:
         cfg = self._step_cfg("pixel_attention")
@@ -186,7 +203,7 @@ class PASSPipeline:
         if not self.scored and hook.get("threshold", "val") == "val":
             hook.threshold = "otsu"
         self._expect_clusters(cfg)
-        return self._train(name, cfg, [checkpoint], _label_figures, [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"])
+        return self._train(name, cfg, [checkpoint], label_figures, [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"])
 
     def _finetune(self, name: str, pretrained: StepResult | None, labels: StepResult) -> StepResult:
         cfg = self._step_cfg("finetune")
@@ -198,9 +215,14 @@ class PASSPipeline:
         self._expect_clusters(cfg)
         if not self.scored:
             for part in ("dataloader", "evaluator", "cfg"):
-                cfg[f"val_{part}"] = cfg[f"test_{part}"] = None
+                cfg[f"val_{part}"] = None
+            # A test writes or draws predictions: of validation images without masks, or else of the training images.
+            cfg.test_evaluator = dict(type="LUSSMetric", has_masks=False)
+            cfg.test_dataloader.dataset.label_root = False
+            if not Path(self.data_root, "validation").is_dir():
+                cfg.test_dataloader.dataset.split = "train"
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
-        return self._train(name, cfg, inputs, lambda folder: _last_losses(folder, "decode.acc_seg"))
+        return self._train(name, cfg, inputs, lambda folder: last_values(folder, "decode.acc_seg"))
 
     def _expect_clusters(self, cfg: Config) -> None:
         """There may be more or fewer clusters than categories to score them by."""
@@ -213,11 +235,12 @@ class PASSPipeline:
     ) -> StepResult:
         def work(folder: Path) -> None:
             cfg.dump(folder / "config.py")
-            images = sum(is_image(path.name) for path in Path(self.data_root, "train").rglob("*"))
-            iterations = cfg.train_cfg.max_epochs * images // cfg.train_dataloader.batch_size
+            images = count_images(Path(self.data_root, cfg.train_dataloader.dataset.get("split", "train")))
+            batch = cfg.train_dataloader.batch_size * self.launch.processes
+            iterations = cfg.train_cfg.max_epochs * (images // batch)
             with self._watched(name, TrainingShare(folder, iterations)) as watch:
                 arguments = [folder / "config.py", "--work-dir", folder, "--resume"]
-                call_mmseg_tool("train", arguments, self._log(name), watch)
+                self.launch("train", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data)
         hashes |= {Path(path).name: self._weights_hash(path) for path in inputs if path is not None}
@@ -230,14 +253,39 @@ class PASSPipeline:
         def work(folder: Path) -> None:
             # Training left its own way to go on in the config; a test loads its checkpoint and nothing else.
             cfg.resume, cfg.load_from = False, None
-            cfg.test_evaluator.update(scores_file=str(folder / _SCORES), match_file=str(folder / _MATCH))
+            cfg.test_evaluator.update(scores_file=str(folder / SCORES), match_file=str(folder / _MATCH))
             cfg.dump(folder / "config.py")
             with self._watched(name) as watch:
                 arguments = [folder / "config.py", path, "--work-dir", folder]
-                call_mmseg_tool("test", arguments, self._log(name), watch)
+                self.launch("test", arguments, self._log(name), watch)
 
         hashes = dict(config=_text_hash(cfg), data=self.data, checkpoint=checkpoint_fingerprint(path))
-        return self.steps.run(name, hashes, work, _scores, [_SCORES, _MATCH])
+        return self.steps.run(name, hashes, work, main_scores, [SCORES, _MATCH])
+
+    @property
+    def _label_row(self) -> str:
+        # Images to score have no saliency maps, so there the attention takes their place.
+        saliency = self._step_cfg("pixel_attention").default_hooks.pseudo_labels.get("saliency_root")
+        return "pixel labels (step 2)" if saliency is None else "pixel attention without saliency (step 2)"
+
+    def _submit(self, finetuned: StepResult, final: StepResult) -> None:
+        submission = self.submission
+        if submission is None:
+            return
+        path, match_file = last_checkpoint(finetuned.folder), final.folder / _MATCH
+        cfg = Config.fromfile(finetuned.folder / "config.py")
+
+        def work(folder: Path) -> None:
+            submission.prediction_cfg(cfg, folder).dump(folder / "config.py")
+            with self._watched(_SUBMISSION_STEP) as watch:
+                arguments = [folder / "config.py", path, "--work-dir", folder]
+                self.launch("test", arguments, self._log(_SUBMISSION_STEP), watch)
+                title = f"pack {folder / SUBMISSION}"
+                call_in_process(title, submission.pack, (folder, match_file), self._log(_SUBMISSION_STEP), watch)
+
+        hashes = dict(config=_text_hash(cfg), data=self.data, method=settings_fingerprint(asdict(submission.method)))
+        hashes |= dict(checkpoint=checkpoint_fingerprint(path), match=file_fingerprint(match_file))
+        self.steps.run(_SUBMISSION_STEP, hashes, work, lambda _: {}, [SUBMISSION])
 
     def _weights_hash(self, checkpoint: str | Path) -> str:
         # A warm start may be a file of any kind.
@@ -255,19 +303,3 @@ class PASSPipeline:
 
 def _text_hash(cfg: Config) -> str:
     return settings_fingerprint(cfg.to_dict())
-
-
-def _scores(folder: Path) -> dict[str, float | str]:
-    scores = json.loads((folder / _SCORES).read_text())["scores"]
-    return {name: scores[name] for name in ("mIoU", "Acc", "FMeasure")}
-
-
-def _label_figures(folder: Path) -> dict[str, float | str]:
-    manifest = json.loads((folder / "pixel_labels" / "manifest.json").read_text())
-    figures = {name: manifest["clustering"][name] for name in ("nmi", "accuracy") if name in manifest["clustering"]}
-    return dict(figures, threshold=manifest["threshold"]["value"])
-
-
-def _last_losses(folder: Path, *names: str) -> dict[str, float | str]:
-    record = last_record(folder, *names)
-    return {} if record is None else {name: record[name] for name in names}

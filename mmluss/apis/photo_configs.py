@@ -6,10 +6,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmluss.datasets.photos.reading import MAX_SIDE
-
 LEAST_PHOTOS = 20
-_LOAD_PHOTO = dict(type="LoadPhoto", max_side=MAX_SIDE)
+# For mmseg's inferencers, which look for this loader; the data set reads photos by LoadPhoto in its place.
+_LOAD_PHOTO = dict(type="LoadImageFromFile", color_type="color", imdecode_backend="pillow")
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,10 @@ def training_size(photos: int, quick: bool = False) -> TrainingSize:
 
 
 def read_photos(cfg: Config, photos: dict[str, Any]) -> None:
-    r"""Have all data sets of a step config read photos: a ``PhotoFolderDataset`` loaded by ``LoadPhoto``.
+    r"""Have all data sets of a step config read photos: a ``PhotoFolderDataset``.
 
     Args:
-        cfg: Changed in place; validation and tests are taken out, there are no masks.
+        cfg: Changed in place; there are no masks, so validation is taken out, and tests write predictions only.
         photos: Arguments of ``PhotoFolderDataset``.
     """
     for loader in ("train_dataloader", "test_dataloader"):
@@ -87,7 +86,9 @@ def read_photos(cfg: Config, photos: dict[str, Any]) -> None:
     for part in ("dataloader", "evaluator", "cfg"):
         cfg[f"val_{part}"] = None
     if cfg.get("test_dataloader") is not None:
-        cfg.test_evaluator = []
+        cfg.test_evaluator = dict(type="LUSSMetric", has_masks=False)
+        cfg.test_pipeline = cfg.test_dataloader.dataset.pipeline
+        cfg.tta_pipeline = [_LOAD_PHOTO, *cfg.tta_pipeline[1:]]
 
 
 def set_sizes(cfg: Config, size: TrainingSize, epochs: int, num_images: int) -> None:
@@ -115,4 +116,3 @@ def set_sizes(cfg: Config, size: TrainingSize, epochs: int, num_images: int) -> 
             scheduler.end = epochs
     cfg.default_hooks.logger.interval = 2
     cfg.default_hooks.pop("score_files", None)
-    cfg.default_hooks.pop("visualization", None)

@@ -92,10 +92,15 @@ def make_photo_table(
     return PhotoTable(cluster, best, margin, table)
 
 
-def _count_ids(path: str | Path, num_clusters: int) -> tuple[np.ndarray, np.ndarray]:
-    ids, pixels = np.unique(read_label_map(path), return_counts=True)
+def count_pixels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ids of a label map (H, W), ascending, and their pixels, both int64; uncertain pixels (1000) are left out."""
+    ids, pixels = np.unique(labels, return_counts=True)
     certain = ids != IGNORE_INDEX
-    ids, pixels = ids[certain].astype(np.int64), pixels[certain]
+    return ids[certain].astype(np.int64), pixels[certain].astype(np.int64)
+
+
+def _count_ids(path: str | Path, num_clusters: int) -> tuple[np.ndarray, np.ndarray]:
+    ids, pixels = count_pixels(read_label_map(path))
     if len(ids) and ids[-1] > num_clusters:
         raise ValueError(f"{path} holds the id {ids[-1]}, but there are {num_clusters} clusters: is it of another run?")
     return ids, pixels

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmluss.apis.data_folders import read_from
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.named_hooks import name_project_hooks
 
@@ -51,31 +52,18 @@ def step_config(path: Path, data_root: str, overrides: dict) -> Config:
 
     Args:
         path: The config.
-        data_root: Folder that all its data sets read.
+        data_root: Folder that all its data sets read, and whatever else read from theirs.
         overrides: What to change in it, nested as the config is.
 
     Raises:
         ValueError: If the config has no data set that could read the folder.
     """
     cfg = Config.fromfile(path)
-    if not _set_data_root(list(cfg.values()), data_root):
+    if not read_from(cfg, data_root):
         raise ValueError(f"{path}: no data set with a data_root, so {data_root} is not read")
     cfg.merge_from_dict(_flat(overrides))
     name_project_hooks(cfg)
     return cfg
-
-
-def _set_data_root(node: object, data_root: str) -> int:
-    """Have all data sets below a node read this folder; the number of them."""
-    found = 0
-    if isinstance(node, dict):
-        if "type" in node and "data_root" in node:
-            node["data_root"] = data_root
-            found = 1
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        found += sum(_set_data_root(child, data_root) for child in node)
-    return found
 
 
 def _flat(options: dict, prefix: str = "") -> dict:

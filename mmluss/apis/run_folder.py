@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Where everything is in a folder of results."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from mmluss.apis.cluster_names import ClusterNames, read_cluster_names
 from mmluss.apis.photo_table import PhotoTable, make_photo_table
 from mmluss.apis.training_folder import last_checkpoint
+from mmluss.utils.atomic_files import read_json
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class RunFolder:
         path = self.out / "run.json"
         if not path.is_file():
             raise FileNotFoundError(f"{self.out} is no folder of a finished run: run.json is not in it")
-        return json.loads(path.read_text())
+        return read_json(path, ("photos", "num_clusters", "settings", "steps"))
 
     @property
     def steps(self) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 """Segments files and folders, and saves what is in them next to each other under the photos' own names."""
 
 import glob
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from mmluss.apis.segmenter import Segmentation, Segmenter
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.photos import PhotoList, SkippedFile, list_photos
 from mmluss.utils.atomic_files import replace_file, write_json
+from mmluss.utils.safe_paths import leads_out
 from mmluss.visualization.report.pictures import bright_palette, outlined_photo
 
 OVERLAY_SIDE = 1600
@@ -21,6 +23,9 @@ OVERLAY_SIDE = 1600
 
 def photos_to_segment(source: str | Path, leave_out: Sequence[str | Path] = ()) -> PhotoList:
     """Photos of a file, a folder or a pattern such as ``trip/*.jpg``.
+
+    The names of a pattern's photos are those below the current folder, or else below the last folder that they share,
+    so that results go below the folder of results.
 
     Args:
         source: What to segment.
@@ -37,6 +42,9 @@ def photos_to_segment(source: str | Path, leave_out: Sequence[str | Path] = ()) 
     found = sorted(name for name in glob.glob(str(source), recursive=True) if Path(name).is_file())
     if not found:
         raise FileNotFoundError(f"{source}: no such file, folder, or pattern with files")
+    if any(leads_out(name) for name in found):
+        root = os.path.commonpath([os.path.dirname(os.path.abspath(name)) for name in found])
+        return PhotoList(root, [Path(os.path.relpath(name, root)).as_posix() for name in found])
     return PhotoList("", found)
 
 

@@ -109,6 +109,8 @@ class Segmenter:
         self.cfg = cfg
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = MODELS.build(_model_config(cfg, self.checkpoint))
+        if not hasattr(self.model, "decode_head"):
+            raise ValueError(f"{self.checkpoint} is of {cfg.model.type}, which names no pixels; give a fine-tuned one")
         load_state_dict(self.model, checkpoint["state_dict"], strict=True)
         self.model.to(self.device).eval()
         loader = cfg.get("test_dataloader") or cfg.train_dataloader

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mmluss.apis.steps import folder_at_work
 from mmluss.apis.training_folder import last_record
 
 
@@ -62,7 +63,7 @@ class TrainingShare:
     """Share of a training that is done, read from mmengine's log in its work folder.
 
     Args:
-        folder: The work folder.
+        folder: The work folder of a step.
         iterations: Iterations of the whole training.
     """
 
@@ -72,7 +73,7 @@ class TrainingShare:
 
     def __call__(self) -> float:
         """The share, 0..1."""
-        record = last_record(self.folder, "step")
+        record = last_record(folder_at_work(self.folder), "step")
         return 0.0 if record is None else record["step"] / self.iterations
 
 
@@ -80,7 +81,7 @@ class FileShare:
     """Share of files below a folder that are there.
 
     Args:
-        folder: The folder.
+        folder: The folder, in that of a step.
         count: How many there will be.
     """
 
@@ -90,4 +91,5 @@ class FileShare:
 
     def __call__(self) -> float:
         """The share, 0..1."""
-        return sum(1 for _ in self.folder.rglob("*.png")) / self.count if self.folder.is_dir() else 0.0
+        folder = folder_at_work(self.folder.parent) / self.folder.name
+        return sum(1 for _ in folder.rglob("*.png")) / self.count if folder.is_dir() else 0.0

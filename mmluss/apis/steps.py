@@ -9,7 +9,12 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
+from mmluss.utils.atomic_files import replace_file
 from mmluss.utils.stage_record import StageRecord
+
+_RECORD = "step.json"
+# Files of these kinds may name the folder that they are in.
+_TEXTS = ("", ".py", ".json", ".txt", ".csv")
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ class StepRunner:
     ) -> StepResult:
         """Run a step, or take its results if it is done.
 
-        A step whose inputs changed starts anew in an empty folder; one that was interrupted goes on in its folder.
+        A step whose inputs changed starts anew beside its folder, where the old results stay until the new ones take
+        their place; one that was interrupted goes on where it was.
 
         Args:
             name: Name of the step and of its sub-folder.
@@ -63,17 +69,16 @@ class StepRunner:
             FileNotFoundError: If the step ended without one of its outputs.
         """
         logger = MMLogger.get_current_instance()
-        folder = self.work_dir / name
-        outdated = folder.with_name(f".{name}.outdated")
-        if outdated.exists():
-            shutil.rmtree(outdated)
-        record = StageRecord(folder / "step.json")
+        place = _Place(self.work_dir / name)
+        place.complete_replacement(name)
+        folder, record = place.folder, StageRecord(place.folder / _RECORD)
         if record.begun(name) and not record.begun(name, inputs):
             logger.info(f"{name}: {', '.join(record.changed(name, inputs))} changed, so it starts anew")
-            # Renamed first, so that a deletion cut short leaves nothing that looks finished or begun.
-            folder.rename(outdated)
-            shutil.rmtree(outdated)
-            record = StageRecord(folder / "step.json")
+            if record.finished(name):
+                folder, record = place.beside, StageRecord(place.beside / _RECORD)
+            if record.begun(name) and not record.begun(name, inputs):
+                place.remove(folder)
+                record = StageRecord(folder / _RECORD)
         done = record.result(name, inputs)
         if done is not None and all((folder / output).exists() for output in outputs):
             logger.info(f"{name}: done before ({done['seconds']:.0f} s)")
@@ -92,6 +97,57 @@ class StepRunner:
                 raise FileNotFoundError(f"{name} ended without {', '.join(missing)} in {folder}: see its log there.")
             done = dict(seconds=spent, figures=figures(folder))
             record.finish(name, inputs, done)
-        result = StepResult(name, folder, done["seconds"], done["figures"])
+            place.complete_replacement(name)
+        result = StepResult(name, place.folder, done["seconds"], done["figures"])
         self.results.append(result)
         return result
+
+
+def folder_at_work(folder: Path) -> Path:
+    """Where a step that may be at work writes: beside the folder of its results while that holds old ones.
+
+    Args:
+        folder: Where its results will be.
+    """
+    beside = _Place(folder).beside
+    return beside if beside.is_dir() else folder
+
+
+class _Place:
+    """The folder of a step's results, the one beside it where new results are made, and the one for what is deleted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.beside = folder.with_name(f".{folder.name}.new")
+        self._outdated = folder.with_name(f".{folder.name}.outdated")
+
+    def complete_replacement(self, name: str) -> None:
+        """Put results that were finished beside in their place; also what an interruption left of that is done."""
+        if StageRecord(self.beside / _RECORD).finished(name):
+            self._name_final_folder()
+            self._set_aside(self.folder)
+            self.beside.rename(self.folder)
+        self._delete()
+
+    def remove(self, folder: Path) -> None:
+        """Take a folder away; renamed first, so that a deletion cut short leaves nothing that looks begun."""
+        self._set_aside(folder)
+        self._delete()
+
+    def _set_aside(self, folder: Path) -> None:
+        self._delete()
+        if folder.exists():
+            folder.rename(self._outdated)
+
+    def _delete(self) -> None:
+        if self._outdated.exists():
+            shutil.rmtree(self._outdated)
+
+    def _name_final_folder(self) -> None:
+        for path in sorted(self.beside.iterdir()):
+            if path.suffix in _TEXTS and path.is_file():
+                text = path.read_bytes()
+                final = text.replace(str(self.beside).encode(), str(self.folder).encode())
+                if final != text:
+                    with replace_file(path) as file:
+                        file.write(final)

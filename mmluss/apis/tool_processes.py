@@ -1,11 +1,13 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Run long work one after the other, each in a process of its own that need not import anything."""
+"""Run long work one after the other, each in a process of its own that need not import anything, or in several."""
 
 import multiprocessing
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ _PRELOADED = ["mmluss", "mmluss.apis", "mmseg.apis"]
 # as long as the convolutions themselves. Other allocators ignore these settings.
 _KEEP_FREED_MEMORY = dict(MALLOC_MMAP_THRESHOLD_=str(1 << 30), MALLOC_TRIM_THRESHOLD_=str(1 << 34))
 _LAST_BYTES = 1 << 16
+_SECONDS_TO_END = 10
 
 
 def call_mmseg_tool(
@@ -25,21 +28,23 @@ def call_mmseg_tool(
     arguments: Sequence[object],
     log: str | Path | None = None,
     watch: Callable[[], object] | None = None,
+    environments: Sequence[Mapping[str, str]] = ({},),
 ) -> None:
-    """Run a tool of mmsegmentation to its end in a new process; see ``call_in_process``.
+    """Run a tool of mmsegmentation to its end in a new process, or in several; see ``call_in_process``.
 
     Args:
         tool: "train" or "test"; see ``run_mmseg_tool``.
         arguments: Its command line.
         log: As for ``call_in_process``.
         watch: Likewise.
+        environments: Likewise.
 
     Raises:
         RuntimeError: If it ended with an error or was killed.
     """
     texts = [str(argument) for argument in arguments]
     command = shlex.join(["python", f"tools/{tool}.py", *texts])
-    call_in_process(command, run_mmseg_tool, (tool, texts), log, watch)
+    call_in_process(command, run_mmseg_tool, (tool, texts), log, watch, environments=environments)
 
 
 def call_in_process(
@@ -49,8 +54,9 @@ def call_in_process(
     log: str | Path | None = None,
     watch: Callable[[], object] | None = None,
     every: float = 0.5,
+    environments: Sequence[Mapping[str, str]] = ({},),
 ) -> None:
-    """Run a function to its end in a new process.
+    """Run a function to its end in a new process, or in several at once; if one fails, the others are ended.
 
     Where the system can fork, one server imports the packages once and every call forks it: the imports take longer
     than a short step. The server itself computes nothing, so neither threads nor a GPU are shared with it. Unless the
@@ -60,9 +66,11 @@ def call_in_process(
         title: What is run, for messages.
         work: A function of a module.
         arguments: Its arguments.
-        log: File that everything printed is added to; None to let it through to the screen.
-        watch: Called while waiting.
+        log: File that everything printed is added to; None to let it through to the screen. That of the second process
+            has ``.1`` in its name, and so on.
+        watch: Called while waiting; an exception that it raises ends the work.
         every: Seconds between calls of ``watch``.
+        environments: Environment variables of each process beside those that all have.
 
     Raises:
         RuntimeError: If it ended with an error or was killed; the message ends with the reason, as far as the log
@@ -75,23 +83,48 @@ def call_in_process(
         context.set_forkserver_preload(_PRELOADED)
     for name, value in _KEEP_FREED_MEMORY.items():
         os.environ.setdefault(name, value)
-    log = None if log is None else Path(log)
-    process = context.Process(target=_run_logged, args=(log, work, tuple(arguments)))
-    process.start()
+    logs = [_log_of(log, index) for index in range(len(environments))]
+    processes = [
+        context.Process(target=_run, args=(dict(environment), path, work, tuple(arguments)))
+        for environment, path in zip(environments, logs, strict=True)
+    ]
+    for process in processes:
+        process.start()
     try:
-        while process.is_alive():
-            process.join(every if watch else None)
+        while any(process.exitcode is None for process in processes):
+            running = [process for process in processes if process.exitcode is None]
+            wait([process.sentinel for process in running], every if watch else None)
+            # The first one that fails gives the reason; what the others say of it comes later.
+            failed = [index for index, process in enumerate(processes) if process.exitcode]
+            if failed:
+                raise RuntimeError(_failure(title, processes[failed[0]].exitcode, logs[failed[0]]))
             if watch:
                 watch()
     finally:
+        _end(processes)
+
+
+def _log_of(log: str | Path | None, index: int) -> Path | None:
+    if log is None:
+        return None
+    path = Path(log)
+    return path if index == 0 else path.with_suffix(f".{index}{path.suffix}")
+
+
+def _end(processes: Sequence[Any]) -> None:
+    for process in processes:
         if process.is_alive():
             process.terminate()
+    for process in processes:
+        process.join(_SECONDS_TO_END)
+        if process.is_alive():
+            process.kill()
             process.join()
-    if process.exitcode != 0:
-        raise RuntimeError(_failure(title, process.exitcode, log))
 
 
-def _run_logged(log: Path | None, work: Callable[..., object], arguments: tuple) -> None:
+def _run(environment: dict[str, str], log: Path | None, work: Callable[..., object], arguments: tuple) -> None:
+    # A fork server's processes have the variables of the time when it was started.
+    os.environ.update(environment)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -99,7 +132,16 @@ def _run_logged(log: Path | None, work: Callable[..., object], arguments: tuple)
         sys.stderr.flush()
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     work(*arguments)
+
+
+def _end_with_parent() -> None:
+    """A run that was killed is started again: what it had started must not go on writing beside the new one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _failure(title: str, code: int, log: Path | None) -> str:

@@ -51,6 +51,10 @@ def convert_checkpoint(
         config, model = fitting_model_config(ours), build_fitting_model(ours)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
+    except (KeyError, IndexError, TypeError, AssertionError, RuntimeError) as error:
+        raise ValueError(
+            f"{source}: weights are missing or of another shape ({type(error).__name__}: {error})"
+        ) from error
     check_state_dict(ours, model, str(source))
     if reverse:
         write_checkpoint({"state_dict": {f"module.{name}": value for name, value in converted.items()}}, out)

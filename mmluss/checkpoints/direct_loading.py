@@ -1,28 +1,31 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Published checkpoints load wherever mmengine takes a checkpoint: ``load_from``, ``init_cfg``, tools and apis.
 
-``register_published_checkpoints`` puts two of mmengine's extension points to use: its loader of local files, which then
-gives published checkpoints with our names, and its ``Pretrained`` initializer, which then finds the backbone in them.
-All other files take mmengine's own way.
+``register_published_checkpoints`` puts two of mmengine's extension points to use: its loaders, which then give
+published checkpoints with our names, and its ``Pretrained`` initializer, which then finds the backbone in them and in
+the files of other projects, or stops.
 """
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.model.weight_init import PretrainedInit, update_init_info
 from mmengine.registry import WEIGHT_INITIALIZERS
-from mmengine.runner.checkpoint import CheckpointLoader, load_from_local, load_state_dict
+from mmengine.runner.checkpoint import CheckpointLoader, load_from_http, load_from_local, load_state_dict
 from torch import Tensor, nn
 
-from mmluss.checkpoints.files import peek_checkpoint
+from mmluss.checkpoints.encoder_search import FoundWeights, find_weights
+from mmluss.checkpoints.files import peek_checkpoint, read_checkpoint, unreadable_named
 from mmluss.checkpoints.imagenetseg_checkpoints import has_segmentation_head, imagenetseg_to_mmluss
 from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_checkpoint_kind, shorten
 from mmluss.checkpoints.pass_checkpoints import PASS_KINDS, pass_to_mmluss
+from mmluss.checkpoints.published_files import FileRole, PublishedFile
 
-_LEAST_FILLED = 0.1
-"""Share of a module's weights that a file must fill at least."""
+_LEAST_FILLED = 0.5
+"""Share of a backbone's weights that a file must have at least."""
 
 _ENCODER_KINDS = (CheckpointKind.VIT, CheckpointKind.CONVNEXT, CheckpointKind.CONVNEXT_TIMM)
 # mmpretrain's names: of a vision transformer, of a ConvNeXt.
@@ -63,23 +66,49 @@ def load_from_local_or_published(filename: str, map_location: str | None = None)
     Args:
         filename: Local file.
         map_location: As for ``torch.load``; a published checkpoint goes to the CPU by default.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, such as one that was cut off.
     """
-    return converted_checkpoint(peek_checkpoint(filename, map_location or "cpu")) or load_from_local(
-        filename, map_location
-    )
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{filename}: no such checkpoint. Training leaves it in {path.parent}: run that step first, or give the "
+            "path of another one (model.pretrained, init_cfg.checkpoint, load_from, or the argument of test.py)."
+        )
+    published = converted_checkpoint(peek_checkpoint(filename, map_location or "cpu"))
+    if published is not None:
+        return published
+    with unreadable_named(filename):
+        return load_from_local(filename, map_location)
+
+
+def load_from_http_or_published(filename: str, map_location: str | None = None) -> Any:
+    """Download a checkpoint as mmengine does; a published one comes with our names.
+
+    Args:
+        filename: ``http`` or ``https`` address.
+        map_location: As for ``torch.load``.
+    """
+    checkpoint = load_from_http(filename, map_location)
+    return converted_checkpoint(checkpoint) or checkpoint
 
 
 class PublishedPretrainedInit(PretrainedInit):
-    """mmengine's ``Pretrained`` that also takes published checkpoints, for whole models and for lone backbones.
+    """mmengine's ``Pretrained`` that finds a backbone in the files of other projects, or stops.
 
-    Without a ``prefix``, a module that knows none of the converted names is given the backbone's.
+    It takes published checkpoints and those of other learners (see ``find_weights``), for whole models and for lone
+    backbones. Where a file holds an encoder and its momentum copy, it takes the encoder that was trained.
 
     Args:
         checkpoint: As for mmengine's ``Pretrained``.
-        prefix: Likewise.
+        prefix: Only what the file has under this prefix; None looks for it.
         map_location: Likewise.
         fresh_final_norm: The final norm of a vision transformer or ConvNeXt keeps its initialization, as in the
             semi-supervised protocol, unless the file has the ``fc_norm`` of a fine-tuned transformer.
+        allow_missing: Whether up to half of the backbone may be missing in the file, for parts that are meant to be
+            new. False lets biases, norms and buffers alone be missing.
     """
 
     def __init__(
@@ -88,65 +117,79 @@ class PublishedPretrainedInit(PretrainedInit):
         prefix: str | None = None,
         map_location: str | None = None,
         fresh_final_norm: bool = False,
+        allow_missing: bool = False,
     ) -> None:
         super().__init__(checkpoint, prefix, map_location)
         self.fresh_final_norm = fresh_final_norm
+        self.allow_missing = allow_missing
 
     def __call__(self, module: nn.Module) -> None:
-        """Load the checkpoint into a module, or the part of it that ``prefix`` names."""
-        stored = peek_checkpoint(self.checkpoint)
+        """Load the checkpoint into a module, or the part of it that ``prefix`` names.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it cannot be read, or lacks weights of the backbone (or of a module without one), or is of
+                a network of another size: training would go on with random weights.
+        """
+        stored = self._read()
         kept = _final_norm(module) if self.fresh_final_norm and not _has_fc_norm(stored) else {}
-        self._load(module, stored)
+        prefix = "" if self.prefix is None else self.prefix.rstrip(".") + "."
+        backbone = getattr(module, "backbone", None)
+        target, place = (backbone, "backbone.") if isinstance(backbone, nn.Module) else (module, "")
+        own = {f"{place}{name}": value for name, value in target.state_dict().items() if value.ndim > 0}
+        found = find_weights(stored, own, prefix)
+        if found.filled < _LEAST_FILLED * len(own):
+            raise ValueError(self._refusal(type(target).__name__, own, stored, found, prefix))
+        part = {name.removeprefix(place): value for name, value in found.weights.items() if name.startswith(place)}
+        try:
+            # mmengine only logs what is of another shape, and goes on.
+            missing = target.load_state_dict(part, strict=False).missing_keys
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[2].strip().partition("\n")[0]
+            raise ValueError(
+                f"{self.checkpoint} is of another network than {type(target).__name__}: {reason}"
+            ) from error
+        random = [name for name, value in target.named_parameters() if name in missing and value.ndim > 1]
+        if random and not self.allow_missing:
+            raise ValueError(
+                f"{self.checkpoint} has no {shorten(random)} for {type(target).__name__}, which would start at random: "
+                "it is of another network. If they are meant to be new, set allow_missing=True in init_cfg."
+            )
+        where = f" under {found.prefix!r}" if found.prefix else ""
+        print_log(f"load {found.filled} of {len(own)} weights{where} from: {self.checkpoint}", logger="current")
+        load_state_dict(module, found.weights, strict=False, logger="current")
         if kept:
             load_state_dict(module, module.state_dict() | kept)
-
-    def _load(self, module: nn.Module, stored: Any) -> None:
-        converted = converted_checkpoint(stored, bare_encoders=True)
-        weights = {} if converted is None else self._part_for(module, converted["state_dict"])
-        if not weights:
-            self._check_fits(module)
-            super().__call__(module)
-            return
-        print_log(f"load published weights in model from: {self.checkpoint}", logger="current")
-        load_state_dict(module, weights, strict=False, logger="current")
         if hasattr(module, "_params_init_info"):
             update_init_info(module, init_info=self._get_init_info())
 
-    def _check_fits(self, module: nn.Module) -> None:
-        """Refuse a file that fills next to nothing of the module: training would go on with random weights.
-
-        Raises:
-            ValueError: Naming the file, what it fills, and names of either side.
-        """
-        checkpoint = peek_checkpoint(self.checkpoint)
-        if not isinstance(checkpoint, Mapping):
-            return
+    def _read(self) -> dict[str, Tensor]:
+        path = Path(self.checkpoint).expanduser()
+        checkpoint = peek_checkpoint(path)
+        if checkpoint is None:
+            if path.is_file():
+                checkpoint = read_checkpoint(path)
+            elif "://" not in self.checkpoint:
+                known = PublishedFile(path.name, FileRole.START).kind is not None
+                hint = f"; `python tools/misc/download.py {path.name}` fetches it" if known else ""
+                raise FileNotFoundError(f"{self.checkpoint} can not be found{hint}")
+            else:
+                checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, "cpu")
         try:
-            stored = checkpoint_weights(checkpoint)
-        except ValueError:
-            return
-        prefix = "" if self.prefix is None else self.prefix.rstrip(".") + "."
-        part = {name.removeprefix(prefix): value for name, value in stored.items() if name.startswith(prefix)}
-        own = {name: value for name, value in module.state_dict().items() if value.ndim > 0}
-        filled = [name for name, value in own.items() if name in part and part[name].shape == value.shape]
-        if own and len(filled) < _LEAST_FILLED * len(own):
-            begun = sorted({name.split(".")[0] for name in stored})
-            raise ValueError(
-                f"{self.checkpoint} fills {len(filled)} of {len(own)} weights of {type(module).__name__}"
-                + (f" under the prefix {prefix!r}" if prefix else "")
-                + f": it wants names such as {next(iter(own))}, the file has {next(iter(stored))}. Its names begin "
-                f"with {shorten(begun)}: give one of them as prefix of init_cfg, or the checkpoint of this network."
-            )
+            return checkpoint_weights(checkpoint)
+        except (AttributeError, ValueError) as error:
+            raise ValueError(f"{self.checkpoint} holds no weights: {error}") from error
 
-    def _part_for(self, module: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The weights under ``prefix``, or the backbone's for a backbone; empty if the module knows none of them."""
-        own = module.state_dict()
-        prefixes = ("", "backbone.") if self.prefix is None else (self.prefix.rstrip(".") + ".",)
-        parts = (
-            {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-            for prefix in prefixes
+    def _refusal(
+        self, network: str, own: dict[str, Tensor], stored: dict[str, Tensor], found: FoundWeights, prefix: str
+    ) -> str:
+        begun = sorted({name.split(".")[0] for name in stored})
+        return (
+            f"{self.checkpoint} fills {found.filled} of {len(own)} weights of {network}"
+            + (f" under the prefix {prefix!r}" if prefix else "")
+            + f": it wants names such as {next(iter(own))}, the file has {next(iter(stored))}. Its names begin with "
+            f"{shorten(begun)}: give one of them as prefix of init_cfg, or the checkpoint of this network."
         )
-        return next((part for part in parts if any(name in own for name in part)), {})
 
 
 def _final_norm(module: nn.Module) -> dict[str, Tensor]:
@@ -154,14 +197,12 @@ def _final_norm(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in module.state_dict().items() if _FINAL_NORM.match(name)}
 
 
-def _has_fc_norm(stored: Any) -> bool:
-    try:
-        return any(name.endswith("fc_norm.weight") for name in checkpoint_weights(stored))
-    except (AttributeError, ValueError):
-        return False
+def _has_fc_norm(stored: Mapping[str, Tensor]) -> bool:
+    return any(name.endswith("fc_norm.weight") for name in stored)
 
 
 def register_published_checkpoints() -> None:
     """Put both to use in this process."""
     CheckpointLoader.register_scheme("", load_from_local_or_published, force=True)
+    CheckpointLoader.register_scheme(("http://", "https://"), load_from_http_or_published, force=True)
     WEIGHT_INITIALIZERS.register_module(name="Pretrained", module=PublishedPretrainedInit, force=True)

@@ -1,11 +1,12 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Reading foreign checkpoints without running code from them, and writing ours completely or not at all."""
 
-import pickle
+import io
+import re
 import zipfile
 from argparse import Namespace
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 
 from mmluss.utils.atomic_files import replace_file
+
+_NPY_MAGIC = b"\x93NUMPY"
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -30,17 +33,34 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"No checkpoint at {path}.")
-    try:
+    with unreadable_named(path):
         checkpoint = _load(path)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).partition("\n")[0] or "it ends early"
-        raise ValueError(
-            f"{path} cannot be read as weights ({reason}). Is it a checkpoint, complete, and saved "
-            "with nothing but tensors and numbers?"
-        ) from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f"{path} holds a {type(checkpoint).__name__}, not a checkpoint.")
     return checkpoint
+
+
+@contextmanager
+def unreadable_named(path: str | Path) -> Iterator[None]:
+    """Name a file whose reading fails: damaged ones make ``torch.load`` fail in every way there is.
+
+    Args:
+        path: The file that is read.
+
+    Raises:
+        ValueError: In place of whatever went wrong, but for the permission to read.
+    """
+    try:
+        yield
+    except PermissionError:
+        raise
+    except Exception as error:
+        unsafe = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it holds a {unsafe[1]}, which takes code" if unsafe else "it was cut off, or is something else"
+        raise ValueError(
+            f"{path} cannot be read as weights ({reason}). Is it a checkpoint, complete, and saved with nothing but "
+            "tensors and numbers?"
+        ) from error
 
 
 def peek_checkpoint(path: str | Path, map_location: str = "cpu") -> Any:
@@ -55,7 +75,8 @@ def peek_checkpoint(path: str | Path, map_location: str = "cpu") -> Any:
         return None
     try:
         return _load(path, map_location, mmap=zipfile.is_zipfile(path))
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
+    # A damaged file fails in every way there is; whoever reads it whole says so.
+    except Exception:
         return None
 
 
@@ -71,12 +92,12 @@ def read_centroids(path: str | Path) -> Tensor:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"No centroids at {path}.")
-    if Path(path).suffix == ".npy":
-        centroids = torch.from_numpy(np.load(path, allow_pickle=False))
-    else:
-        centroids = torch.load(path, map_location="cpu", weights_only=True)
-        if isinstance(centroids, Mapping):
-            centroids = centroids.get("centroids", centroids.get("decode_head.centroids"))
+    with open(path, "rb") as file:
+        is_array = file.read(len(_NPY_MAGIC)) == _NPY_MAGIC
+    with unreadable_named(path):
+        centroids = torch.from_numpy(np.load(path, allow_pickle=False)) if is_array else _load(path)
+    if isinstance(centroids, Mapping):
+        centroids = centroids.get("centroids", centroids.get("decode_head.centroids"))
     if not isinstance(centroids, Tensor) or centroids.ndim != 2:
         raise ValueError(f"{path} holds no centroids: an array (N, C), or a dict with one as 'centroids', is expected.")
     return centroids.float()
@@ -88,9 +109,15 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
     Args:
         checkpoint: Anything that ``torch.load(weights_only=True)`` takes.
         path: Local file; its folder is made.
+
+    Raises:
+        OSError: Naming the file, such as on a full disk.
     """
+    # In memory first: torch hides what is wrong with a file that it writes to, such as a full disk.
+    content = io.BytesIO()
+    torch.save(dict(checkpoint), content)
     with replace_file(path) as file:
-        torch.save(dict(checkpoint), file)
+        file.write(content.getbuffer())
 
 
 def write_centroids(centroids: Tensor, path: str | Path) -> None:

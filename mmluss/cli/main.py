@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mmluss.apis.discovery_settings import DEFAULT_THRESHOLD
-from mmluss.apis.formats import ANNOTATION_FORMATS, SAVED, Saved, check_saved
+from mmluss.apis.formats import ANNOTATION_FORMATS, MODEL_FORMATS, SAVED, Saved, check_saved
 
 Command = Callable[[argparse.Namespace, Console], None]
 
@@ -67,6 +67,11 @@ def make_parser() -> argparse.ArgumentParser:
     export.add_argument("--format", required=True, choices=ANNOTATION_FORMATS)
     export.add_argument("--to", help="folder to write to; default: OUT/export/FORMAT")
 
+    model = _add(commands, "export-model", _export_model, "write the model as one file that runs without this package")
+    model.add_argument("model", help="folder of results, or a checkpoint")
+    model.add_argument("--format", required=True, choices=MODEL_FORMATS)
+    model.add_argument("--to", help="file to write; default: OUT/export/model.onnx or .pt, or beside the checkpoint")
+
     for command in commands.choices.values():
         command.add_argument("--verbose", action="store_true", help="show everything that is printed")
     return parser
@@ -84,11 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(stderr=True)
     if not args.verbose:
         _be_quiet()
+    from mmluss.apis.endings import one_line_endings
+
     try:
-        args.run(args, console)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on where it was", highlight=False)
-        raise SystemExit(130) from None
+        with one_line_endings(getattr(args, "out", "") or ".", "the same command goes on where it was"):
+            args.run(args, console)
     except (ValueError, OSError, RuntimeError) as error:
         if args.verbose:
             raise
@@ -175,6 +180,22 @@ def _export(args: argparse.Namespace, console: Console) -> None:
     target = Path(args.to) if args.to else folder.out / "export" / args.format
     written = export_annotations(watched, names, target, args.format)
     console.print(f"{len(photos)} photos: {written}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _export_model(args: argparse.Namespace, console: Console) -> None:
+    from mmluss.apis.model_export import TIMED_SIZE, export_model
+
+    written = export_model(args.model, args.format, args.to)
+    for missing in written.left_out:
+        console.print(f"left out: {missing}", highlight=False, markup=False, soft_wrap=True)
+    height, width = TIMED_SIZE
+    console.print(
+        f"{written.path}: {written.megabytes:.1f} MB, {written.milliseconds:.0f} ms for a photo of {width} x {height} "
+        f"pixels on this CPU; labels as PyTorch's in {written.agreement:.2%} of the pixels or more",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _progress(title: str, console: Console) -> Callable[[Sequence[str]], Iterable[str]]:

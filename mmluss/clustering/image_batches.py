@@ -66,7 +66,7 @@ def image_sizes(dataset: BaseDataset, threads: int = 8) -> np.ndarray:
 
 
 def my_share(batches: list[list[int]]) -> list[list[int]]:
-    """The part of the batches that falls to this process: neighbours, so that shares in a row keep the order."""
+    """The part of the batches that falls to this process: neighbors, so that shares in a row keep the order."""
     bounds = np.linspace(0, len(batches), dist.get_world_size() + 1).round().astype(int)
     return batches[bounds[dist.get_rank()] : bounds[dist.get_rank() + 1]]
 

@@ -18,14 +18,18 @@ from mmengine.model import BaseModel
 from mmluss.clustering.cluster_agreement import matched_accuracy, normalized_mutual_information
 from mmluss.clustering.embeddings import extract_embeddings
 from mmluss.clustering.image_batches import batches_of_equal_shape, image_sizes
+from mmluss.clustering.input_checks import check_clusters, check_inputs, check_labels, check_threshold
 from mmluss.clustering.kmeans import KMeansResult, kmeans
 from mmluss.clustering.label_writing import all_labels_written, remove_labels, write_pixel_labels
-from mmluss.clustering.settings import PseudoLabelSettings, check_inputs
+from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.clustering.spectral import spectral_clusters
 from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import dataset_fingerprint, pipeline_text, settings_fingerprint, weights_fingerprint
-from mmluss.utils.stage_record import StageRecord
+from mmluss.utils.stage_record import StageRecord, read_arrays, write_arrays
+
+THRESHOLD_IMAGES = 100
+"""Images looked at to see whether a given threshold lies among their scores."""
 
 CENTROID_STATE = ("decode_head.centroids", "decode_head.threshold")
 
@@ -99,8 +103,16 @@ class PseudoLabelRun:
 
     @cached_property
     def sizes(self) -> np.ndarray:
-        """(M, 2) width and height of the training images' files."""
-        return image_sizes(self.dataset)
+        """(M, 2) width and height of the training images' files; kept in ``clustering/sizes.npz``."""
+        path = self.work_folder / "sizes.npz"
+        stored = [read_arrays(path, self.data) if dist.is_main_process() else None]
+        dist.broadcast_object_list(stored)
+        if stored[0] is not None:
+            return stored[0]["sizes"]
+        sizes = image_sizes(self.dataset)
+        if dist.is_main_process():
+            write_arrays(path, self.data, sizes=sizes)
+        return sizes
 
     def _labels_are_ours(self) -> bool:
         return self.record.begun("labels") or self.manifest.is_file()
@@ -193,6 +205,7 @@ class PseudoLabelRun:
             with replace_file(self.folder / "centroids.npy") as file:
                 np.save(file, found.centroids, allow_pickle=False)
         sizes = np.bincount(found.assignments, minlength=settings.num_clusters)
+        check_clusters(sizes)
         result = dict(mean_squared_distance=found.objective, images_of_cluster=sizes.tolist())
         result.update(self._agreement(found.assignments))
         return result
@@ -250,19 +263,22 @@ class PseudoLabelRun:
                 miou_of_threshold=np.asarray(sweep["miou"]).tolist(),
             )
         if settings.threshold == "otsu":
-            sizes = self.sizes
-            looked_at = np.unique(np.linspace(0, len(sizes) - 1, min(settings.otsu_images, len(sizes))).astype(int))
-            batches = [
-                looked_at[batch].tolist() for batch in batches_of_equal_shape(sizes[looked_at], settings.batch_size)
-            ]
-            histogram, edges = score_histogram(self.model, self.dataset, batches, settings)
+            histogram, edges = self._score_histogram(settings.otsu_images)
             return dict(
                 value=otsu_threshold(histogram, edges),
-                images=len(looked_at),
+                images=round(histogram.sum()),
                 # Coarser than what Otsu's method saw: for pictures.
                 histogram=np.round(histogram.reshape(256, -1).sum(axis=1), 4).tolist(),
             )
+        check_threshold(settings.threshold, *self._score_histogram(THRESHOLD_IMAGES))
         return dict(value=float(settings.threshold))
+
+    def _score_histogram(self, images: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of so many training images at most, spread evenly over the data list."""
+        looked_at = np.unique(np.linspace(0, len(self.sizes) - 1, min(images, len(self.sizes))).astype(int))
+        groups = batches_of_equal_shape(self.sizes[looked_at], self.settings.batch_size)
+        batches = [looked_at[group].tolist() for group in groups]
+        return score_histogram(self.model, self.dataset, batches, self.settings)
 
     def _label(self, key: str, threshold: float) -> dict[str, Any]:
         inputs = dict(key=key)
@@ -276,6 +292,7 @@ class PseudoLabelRun:
             self.record.begin("labels", inputs)
         start = time.monotonic()
         counts = write_pixel_labels(self.model, self.dataset, self.sizes, self.label_folder, threshold, self.settings)
+        check_labels(counts.pixels, threshold)
         result = dict(
             pixels_of_label=counts.pixels.tolist(),
             images_with_label=counts.images.tolist(),

@@ -4,7 +4,17 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmengine.dataset import BaseDataset
+_LEAST = dict(
+    num_clusters=1,
+    crop_size=1,
+    neighbors=2,
+    iterations=1,
+    restarts=1,
+    otsu_images=1,
+    batch_size=1,
+    num_workers=0,
+    writers=1,
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,8 @@ class PseudoLabelSettings:
         writers: Threads of each process that write label maps.
 
     Raises:
-        ValueError: A threshold that is neither of these, or a step that is not within 0..0.80.
+        ValueError: A threshold that is neither of these, a step that is not within 0..0.80, a number below its least,
+            or another clustering or dtype.
     """
 
     num_clusters: int
@@ -51,38 +62,20 @@ class PseudoLabelSettings:
     writers: int = 4
 
     def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise ValueError(f"{name} is a whole number, {least} or more, not {value!r}")
         number = isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1
         if not number and self.threshold not in ("val", "otsu"):
             raise ValueError(f"threshold is a number in 0..1, 'val' or 'otsu', not {self.threshold!r}")
         if self.clustering not in ("kmeans", "spectral"):
             raise ValueError(f"clustering is 'kmeans' or 'spectral', not {self.clustering!r}")
+        if self.dtype not in ("float16", "float32"):
+            raise ValueError(f"dtype is 'float16' or 'float32', not {self.dtype!r}")
         if not 0 < self.threshold_step <= 0.8:
             raise ValueError(f"threshold_step is above 0 and at most 0.80, not {self.threshold_step!r}")
 
     def chosen(self, *names: str) -> dict[str, Any]:
         """Some of the settings, by name."""
         return {name: getattr(self, name) for name in names}
-
-
-def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation: BaseDataset | None) -> None:
-    """Find out before hours of work what would stop it.
-
-    Args:
-        dataset: Training images.
-        settings: How to cluster and label.
-        validation: Validation images.
-
-    Raises:
-        ValueError: Fewer images than clusters; threshold "val" without validation images, or without known categories.
-    """
-    if len(dataset) < settings.num_clusters:
-        raise ValueError(
-            f"{len(dataset)} images cannot make {settings.num_clusters} clusters: give more images, or a smaller "
-            "num_clusters"
-        )
-    if settings.threshold != "val":
-        return
-    if validation is None:
-        raise ValueError("threshold 'val' needs validation images with masks; without any, use 'otsu' or a number")
-    if len(validation.metainfo["classes"]) < 2:
-        raise ValueError("threshold 'val' needs validation images of known categories: give classes in metainfo")

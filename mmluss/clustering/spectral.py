@@ -127,7 +127,7 @@ def spectral_clusters(
     if num_clusters >= len(rows) - 1:
         raise ValueError(
             f"spectral clustering into {num_clusters} clusters does not suit {len(rows)} images: give more images, "
-            "a smaller num_categories, or clustering 'kmeans'"
+            "a smaller num_clusters, or clustering 'kmeans'"
         )
     if num_landmarks is None and len(rows) > max_graph_rows:
         num_landmarks = min(len(rows), max(400, 4 * num_clusters))

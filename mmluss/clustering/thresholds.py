@@ -10,6 +10,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
 from mmluss.clustering.image_batches import my_spread_share
+from mmluss.clustering.input_checks import missing_mask
 from mmluss.clustering.label_writing import predict_pixel_scores
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
@@ -109,10 +110,7 @@ def sweep_thresholds(
     scored = predict_pixel_scores(model, dataset, share, settings, "threshold sweep")
     for _, _, sample, category, score in scored:
         if "gt_sem_seg" not in sample:
-            raise ValueError(
-                f"{sample.metainfo.get('img_path')} has no mask: threshold 'val' needs validation images with masks "
-                "(LoadImageNetSAnnotations in the pipeline); without any, use 'otsu' or a number"
-            )
+            raise missing_mask(str(sample.metainfo.get("img_path")))
         truth = sample.gt_sem_seg.data[0].numpy()
         category, score = resize_pixel_labels(category, score, truth.shape, None)
         sweep.update(category.numpy(), truth, score.numpy(), str(sample.metainfo.get("img_path")))

@@ -12,11 +12,13 @@ from mmseg.registry import DATASETS
 
 from mmluss.datasets.categories import BACKGROUND, category_names, cluster_metainfo, palette, subset_categories
 from mmluss.datasets.label_codec import IGNORE_INDEX
-from mmluss.datasets.split_folder import Problem, Sample, folder_categories, scan_split
+from mmluss.datasets.split_folder import Problem, Sample, folder_categories, list_folder, scan_split
 from mmluss.datasets.transforms.loading import read_image_size
 
 SPLITS = ("train", "train-full", "train-semi", "validation", "test")
 SPLITS_WITH_MASKS = ("train-semi", "validation")
+PIXEL_LABELS = "pixel_labels"
+"""Name of the folder of label maps that step 2 writes."""
 _PROBLEMS_SHOWN = 5
 
 
@@ -58,7 +60,20 @@ class ImageNetSDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: For a missing folder, category folder, label map or saliency map.
         ValueError: For an unknown subset, split or category folder, a split without images, images beside category
-            folders, two images whose names differ in the suffix only, or ``classes`` of a wrong length.
+            folders, photos that are not read (of another format, or in folders below a category's), two images whose
+            names differ in the suffix only, or ``classes`` of a wrong length.
+
+    Example:
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from mmluss.datasets.label_codec import write_label_map
+        >>> root = tempfile.mkdtemp()
+        >>> os.makedirs(f"{root}/validation/cat")
+        >>> _ = cv2.imwrite(f"{root}/validation/cat/tom.png", np.zeros((4, 4, 3), np.uint8))
+        >>> write_label_map(f"{root}/validation-segmentation/cat/tom.png", np.ones((4, 4), int))
+        >>> dataset = ImageNetSDataset(root, split="validation")
+        >>> dataset.metainfo["classes"], dataset[0]["relative_path"]
+        (('other', 'cat'), 'cat/tom')
     """
 
     def __init__(
@@ -121,8 +136,11 @@ class ImageNetSDataset(BaseSegDataset):
         Raises:
             FileNotFoundError: Where the folder of the split, of its label maps or its saliency maps is missing.
         """
+        folder = self.data_prefix["img_path"]
+        if not osp.isdir(folder):
+            raise FileNotFoundError(f"{folder}: no such folder; {_splits_of(self.data_root)}")
         return scan_split(
-            self.data_prefix["img_path"],
+            folder,
             self.categories,
             label_root=self._label_folder(),
             saliency_root=self.saliency_root,
@@ -147,7 +165,7 @@ class ImageNetSDataset(BaseSegDataset):
         if self.label_root is False:
             return None
         if self.label_root is not None:
-            return self.label_root
+            return existing_label_root(self.label_root)
         folder = osp.join(self.data_root, f"{self.split}-segmentation")
         if osp.isdir(folder):
             return folder
@@ -190,6 +208,31 @@ def dataset_categories(data_root: str, subset: int | None = None) -> tuple[str, 
     if not osp.isdir(data_root):
         raise FileNotFoundError(f"{data_root}: no such folder")
     return folder_categories(data_root)
+
+
+def existing_label_root(label_root: str) -> str:
+    """A folder of label maps, if it is there.
+
+    Raises:
+        FileNotFoundError: Where it is not; for the pixel labels of step 2 the message says how to get them.
+    """
+    if osp.isdir(label_root):
+        return label_root
+    work_dir, name = osp.split(osp.abspath(label_root))
+    if name != PIXEL_LABELS:
+        raise FileNotFoundError(f"{label_root}: no such folder (label_root)")
+    begun = f"run it again in {work_dir} with --resume" if osp.isdir(work_dir) else "run it first"
+    raise FileNotFoundError(
+        f"{label_root}: no such folder; step 2 (pixel attention, PseudoLabelHook) writes these label maps at its end: "
+        f"{begun}, or set label_root of train_dataloader.dataset to those of another run"
+    )
+
+
+def _splits_of(data_root: str) -> str:
+    if not osp.isdir(data_root):
+        return f"nor is there {data_root}"
+    names = [name for name in list_folder(data_root).folders if not name.endswith("-segmentation")]
+    return f"the splits in {data_root} are {', '.join(names)}" if names else f"{data_root} has no folders at all"
 
 
 def _clusters_of(label_root: str | bool | None) -> int | None:

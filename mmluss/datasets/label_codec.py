@@ -61,6 +61,11 @@ def read_label_map(path: str | Path) -> np.ndarray:
 
     Raises:
         ValueError: Naming the file and the reason, where it cannot be read or is not an 8-bit RGB PNG.
+
+    Example:
+        >>> write_label_map("map.png", np.array([[300, 1000]]))
+        >>> read_label_map("map.png").tolist()
+        [[300, 1000]]
     """
     try:
         content = Path(path).read_bytes()

@@ -6,14 +6,16 @@ million images take seconds.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os.path import isdir, join
 from typing import NamedTuple
 
-from mmluss.utils.image_files import IMAGE_SUFFIXES, is_image
+from mmluss.utils.image_files import IMAGE_SUFFIXES, is_image, is_photo
 
 _LABEL_SUFFIXES = frozenset({".png"})
 _SPLITS_THAT_NAME_CATEGORIES = ("train", "validation", "train-semi", "test")
+_CONVERT = "convert it to JPEG or PNG, or read the folder with PhotoFolderDataset"
+_MOVE = "images lie in SPLIT/CATEGORY/ or in SPLIT/ itself, so move them there"
 
 
 class Problem(NamedTuple):
@@ -37,28 +39,66 @@ class Sample(NamedTuple):
     saliency_path: str | None
 
 
-def list_images(folder: str) -> list[str]:
-    """Sorted names of the images in a folder."""
-    return sorted(name for name in os.listdir(folder) if is_image(name))
+class Listing(NamedTuple):
+    """Sorted names of what a folder holds: sub-folders, images, and photos of formats that data sets do not read."""
+
+    folders: list[str]
+    images: list[str]
+    other_photos: list[str]
 
 
-def list_folder(folder: str) -> tuple[list[str], list[str]]:
-    """Sorted names of the sub-folders and of the images of a folder; what is neither, or hidden, is left out.
+def list_folder(folder: str) -> Listing:
+    """What a folder holds; what is neither folder nor photo, or hidden, is left out.
 
     Raises:
         FileNotFoundError: Where there is no such folder.
     """
     if not isdir(folder):
         raise FileNotFoundError(f"{folder}: no such folder")
-    folders, images = [], []
+    found = Listing([], [], [])
     with os.scandir(folder) as entries:
         for entry in entries:
             # The suffix is asked first: a symbolic link costs a system call to be told from a folder.
             if is_image(entry.name):
-                images.append(entry.name)
-            elif not entry.name.startswith(".") and entry.is_dir():
-                folders.append(entry.name)
-    return sorted(folders), sorted(images)
+                found.images.append(entry.name)
+            elif entry.name.startswith("."):
+                continue
+            elif entry.is_dir():
+                found.folders.append(entry.name)
+            elif is_photo(entry.name):
+                found.other_photos.append(entry.name)
+    for names in found:
+        names.sort()
+    return found
+
+
+def unread_photos(folder: str, listing: Listing, nested: bool) -> Iterator[Problem]:
+    """Photos that a data set does not read though somebody put them there.
+
+    Args:
+        folder: Folder of images.
+        listing: What it holds.
+        nested: Whether its sub-folders are not read; photos in them, at any depth, are one problem a sub-folder.
+
+    Yields:
+        A problem for each photo of another format and each sub-folder with photos, which it names.
+    """
+    for name in listing.other_photos:
+        yield Problem(join(folder, name), "photo of a format that is not read", _CONVERT)
+    for name in listing.folders if nested else ():
+        photos = sorted(_photos_below(join(folder, name)))
+        if photos:
+            yield Problem(join(folder, name), "photos in a folder that is not read", f"{_first_of(photos)}; {_MOVE}")
+
+
+def _photos_below(folder: str) -> Iterator[str]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.relpath(join(parent, name), folder) for name in names if is_photo(name))
+
+
+def _first_of(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def folder_categories(data_root: str) -> tuple[str, ...]:
@@ -74,7 +114,7 @@ def folder_categories(data_root: str) -> tuple[str, ...]:
     """
     for split in _SPLITS_THAT_NAME_CATEGORIES:
         folder = join(data_root, split)
-        if isdir(folder) and (folders := list_folder(folder)[0]):
+        if isdir(folder) and (folders := list_folder(folder).folders):
             return tuple(folders)
     return ()
 
@@ -107,7 +147,8 @@ def scan_split(
     for root in (label_root, saliency_root):
         if root is not None and not isdir(root):
             raise FileNotFoundError(f"{root}: no such folder")
-    folders, loose = list_folder(folder)
+    top = list_folder(folder)
+    folders, loose = top.folders, top.images
     ids = {category: index for index, category in enumerate(categories, start=1)}
     problems = []
     if folders and loose:
@@ -123,11 +164,15 @@ def scan_split(
         problems.extend(
             Problem(join(folder, name), "missing category folder") for name in categories if name not in present
         )
+    problems.extend(unread_photos(folder, top, nested=False))
     samples: list[Sample] = []
     for group in folders or [""]:
-        images = list_images(join(folder, group)) if group else loose
+        listing = list_folder(join(folder, group)) if group else top
+        images = listing.images
         stems = [name.rpartition(".")[0] for name in images]
         problems.extend(_repeated_names(join(folder, group), images, stems))
+        if group:
+            problems.extend(unread_photos(join(folder, group), listing, nested=True))
         labels = _partners(label_root, group, stems, _LABEL_SUFFIXES, "missing mask", problems)
         saliency = _partners(saliency_root, group, stems, IMAGE_SUFFIXES, "missing saliency map", problems)
         category = ids.get(group, 0)

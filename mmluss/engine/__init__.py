@@ -1,18 +1,23 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Optimizers, schedules and hooks."""
+"""Loops, optimizers, schedules, hooks and the wrapper of models of many processes."""
 
 from mmluss.engine.hooks import (
     CheckpointCheckHook,
     ClusterNamesHook,
     CollapseWarningHook,
     EpochSeedHook,
+    FiniteLossHook,
+    IdCheckHook,
     PrototypeHook,
     PrototypeKMeansHook,
     PseudoLabelHook,
     ResumableRFSearchHook,
     ScoreFilesHook,
     SupportHook,
+    WholeCheckpointHook,
 )
+from mmluss.engine.loops import FullBatchTrainLoop
+from mmluss.engine.model_wrapper import LUSSDataParallel
 from mmluss.engine.optimizers import LARC, LayerDecayOptimWrapperConstructor
 from mmluss.engine.schedulers import WarmupCosineLR
 
@@ -22,6 +27,10 @@ __all__ = [
     "ClusterNamesHook",
     "CollapseWarningHook",
     "EpochSeedHook",
+    "FiniteLossHook",
+    "FullBatchTrainLoop",
+    "IdCheckHook",
+    "LUSSDataParallel",
     "LayerDecayOptimWrapperConstructor",
     "PrototypeHook",
     "PrototypeKMeansHook",
@@ -30,4 +39,5 @@ __all__ = [
     "ScoreFilesHook",
     "SupportHook",
     "WarmupCosineLR",
+    "WholeCheckpointHook",
 ]

@@ -212,7 +212,10 @@ def check_matching(matching: str, with_thresholds: bool) -> None:
 def _relabel(predicted: Map, table: np.ndarray, name: str) -> Map:
     low, high = (int(predicted.min()), int(predicted.max())) if len(predicted) else (0, 0)
     if low < 0 or high >= len(table):
-        raise ValueError(f"{name}: prediction holds id {low if low < 0 else high}; expected 0..{len(table) - 1}")
+        largest = len(table) - 1
+        raise ValueError(
+            f"{name}: prediction holds id {low if low < 0 else high}; expected 0..{largest}, as num_clusters={largest}"
+        )
     if isinstance(predicted, torch.Tensor):
         return torch.from_numpy(table).to(predicted.device)[predicted.long()]
     return table[predicted]

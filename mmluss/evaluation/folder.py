@@ -12,9 +12,11 @@ import cv2
 from rich.progress import track
 
 from mmluss.datasets.label_codec import read_label_map
+from mmluss.datasets.score_codec import read_score_map
 from mmluss.evaluation.counts import LabelCounts
 from mmluss.evaluation.evaluation import Evaluation, merge_counts
 from mmluss.evaluation.thresholds import ThresholdSweep
+from mmluss.utils.safe_paths import leads_out
 
 IMAGES_A_TASK = 32
 NAMES_SHOWN = 20
@@ -31,12 +33,18 @@ def read_name_list(path: str | os.PathLike) -> list[str]:
         path: Text file, one image a line; of several names in a line the last one counts.
 
     Raises:
-        ValueError: If a name occurs twice or there is none.
+        ValueError: If a name occurs twice or leads out of its folder, there is none, or the file is no text.
     """
-    lines = [line.split() for line in Path(path).read_text().splitlines()]
+    try:
+        lines = [line.split() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text in UTF-8") from error
     names = [os.path.splitext(words[-1])[0] for words in lines if words]
     if not names:
         raise ValueError(f"{path}: no names in this list")
+    outside = [name for name in names if leads_out(name)]
+    if outside:
+        raise ValueError(f"{path}: names that lead out of their folder: {listing(outside)}")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{path}: names that occur twice: {listing(twice)}")
@@ -98,6 +106,7 @@ def count_folder(
     names: Sequence[str],
     evaluation: Evaluation,
     processes: int = 1,
+    scores: str | os.PathLike | None = None,
 ) -> LabelCounts | ThresholdSweep:
     """Count all images of a folder.
 
@@ -107,12 +116,14 @@ def count_folder(
         names: Names of the images.
         evaluation: How to count.
         processes: Number of processes.
+        scores: Folder of foreground scores ``NAME.png``, gray, for an evaluation with thresholds; None without.
 
     Raises:
         PredictionError: Naming every file that is unreadable, not RGB, of the wrong size or with ids out of range.
     """
     tasks = [names[i : i + IMAGES_A_TASK] for i in range(0, len(names), IMAGES_A_TASK)]
-    count = partial(_count_images, Path(predictions), Path(truths), evaluation)
+    folders = Path(predictions), Path(truths), None if scores is None else Path(scores)
+    count = partial(_count_images, *folders, evaluation)
     total, problems = evaluation.new_counts(), []
 
     def add(results: Iterable[tuple[LabelCounts | ThresholdSweep, list[str]]]) -> None:
@@ -133,13 +144,15 @@ def count_folder(
 
 
 def _count_images(
-    predictions: Path, truths: Path, evaluation: Evaluation, names: Sequence[str]
+    predictions: Path, truths: Path, scores: Path | None, evaluation: Evaluation, names: Sequence[str]
 ) -> tuple[LabelCounts | ThresholdSweep, list[str]]:
     counts, problems = evaluation.new_counts(), []
     for name in names:
         file = predictions / f"{name}.png"
         try:
-            evaluation.update(counts, read_label_map(file), read_label_map(truths / f"{name}.png"), name=str(file))
+            score = None if scores is None else read_score_map(scores / f"{name}.png")
+            predicted, true = read_label_map(file), read_label_map(truths / f"{name}.png")
+            evaluation.update(counts, predicted, true, score, str(file))
         except ValueError as error:
             problems.append(str(error))
     return counts, problems

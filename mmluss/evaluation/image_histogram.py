@@ -74,7 +74,7 @@ def check_ids(predicted: np.ndarray, true: np.ndarray, num_clusters: int, num_ca
         ValueError: If an id is out of range; the message begins with ``name``.
     """
     for what, ids, largest, also in (
-        ("prediction", predicted, num_clusters, ""),
+        ("prediction", predicted, num_clusters, " (num_clusters)"),
         ("ground truth", true[true != IGNORE_INDEX], num_categories, f" or {IGNORE_INDEX} = ignored"),
     ):
         if len(ids) and (ids[0] < 0 or ids[-1] > largest):

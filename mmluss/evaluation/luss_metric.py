@@ -3,19 +3,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from mmengine.utils import deprecated_api_warning
 from mmseg.registry import METRICS
 
 from mmluss.datasets.label_codec import write_label_map
+from mmluss.datasets.score_codec import write_score_map
 from mmluss.evaluation.counts import LabelCounts
 from mmluss.evaluation.evaluation import Evaluation, check_matching, merge_counts
 from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
+from mmluss.utils.renamed_arguments import renamed_arguments
 
 
 @METRICS.register_module()
@@ -40,6 +42,11 @@ class LUSSMetric(BaseMetric):
         output_dir: Folder for the predictions as RGB-coded PNGs ``CATEGORY/NAME.png`` (predicted ids, not matched), or
             None.
         format_only: Write the predictions to ``output_dir`` and score nothing; ground truth is not needed then.
+        has_masks: False for data without masks: as ``format_only``, but without ``output_dir`` nothing is written.
+        keep_results: Not used: predictions stay in ``output_dir`` anyway. ``tools/test.py --out`` sets it.
+        score_dir: Folder for the field ``foreground_score`` as 16-bit gray PNGs of the same names, or None. With it
+            ``output_dir`` gets ``pred_category``, so that ``tools/analysis_tools/evaluate_folder.py`` can try
+            thresholds later.
         thresholds: Foreground thresholds to choose from, strictly ascending, or None.
         boundaries: Whether to score boundaries.
         num_clusters: Largest predicted id K; N by default. Another number asks for 'image', 'pixel', 'majority' or a
@@ -55,9 +62,17 @@ class LUSSMetric(BaseMetric):
 
     Raises:
         ValueError: If an option is unknown or does not go with another.
+
+    Example:
+        >>> metric = LUSSMetric()
+        >>> metric.dataset_meta = dict(classes=["other", "cat", "dog"])
+        >>> predicted, true = torch.tensor([[[0, 2, 2]]]), torch.tensor([[[0, 1, 1]]])
+        >>> metric.process(None, [dict(pred_sem_seg=dict(data=predicted), gt_sem_seg=dict(data=true))])
+        >>> metric.evaluate(size=1)["Acc"]
+        100.0
     """
 
-    @deprecated_api_warning({"num_predicted": "num_clusters"}, cls_name="LUSSMetric")
+    @renamed_arguments({"num_predicted": "num_clusters"}, "LUSSMetric")
     def __init__(
         self,
         matching: str = "image",
@@ -65,6 +80,9 @@ class LUSSMetric(BaseMetric):
         scores_file: str | None = None,
         output_dir: str | None = None,
         format_only: bool = False,
+        has_masks: bool = True,
+        keep_results: bool = True,
+        score_dir: str | None = None,
         thresholds: Sequence[float] | None = None,
         boundaries: bool = True,
         num_clusters: int | None = None,
@@ -76,11 +94,14 @@ class LUSSMetric(BaseMetric):
         check_matching(str(matching), thresholds is not None)
         if format_only and output_dir is None:
             raise ValueError("format_only=True writes predictions and nothing else: set output_dir")
+        if score_dir is not None and output_dir is None:
+            raise ValueError("score_dir gets the scores of the predictions in output_dir: set output_dir, too")
         self.matching = str(matching)
         self.match_file = match_file
         self.scores_file = scores_file
         self.output_dir = output_dir
-        self.format_only = format_only
+        self.format_only = format_only or not has_masks
+        self.score_dir = score_dir
         self.thresholds = None if thresholds is None else np.asarray(thresholds, np.float64)
         self.boundaries = boundaries
         self.num_clusters = num_clusters
@@ -90,6 +111,11 @@ class LUSSMetric(BaseMetric):
         self._counts: LabelCounts | ThresholdSweep | None = None
         self._held_back: tuple[list[torch.Tensor], str] | None = None
         self._seen = 0
+
+    @property
+    def largest_id(self) -> int | None:
+        """Largest predicted id that is scored; None where predictions are written only. Needs ``dataset_meta``."""
+        return None if self.format_only else self._build_evaluation().num_clusters
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Count a batch.
@@ -130,15 +156,15 @@ class LUSSMetric(BaseMetric):
         if (self._seen - 1) * get_world_size() + get_rank() >= size:
             self._held_back = None
         self._count_held_back()
-        self.results = [self._counts or self._new_evaluation().new_counts()]
+        self.results = [None if self.format_only else self._counts or self._new_evaluation().new_counts()]
         self._counts, self._seen = None, 0
         return super().evaluate(get_world_size())
 
-    def compute_metrics(self, results: list[LabelCounts | ThresholdSweep]) -> dict[str, float]:
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Score the counts of all ranks and write the files asked for.
 
         Args:
-            results: The counts of each rank.
+            results: The counts of each rank, or None where nothing is scored.
 
         Returns:
             The scores in percent.
@@ -159,7 +185,11 @@ class LUSSMetric(BaseMetric):
         return result.scores
 
     def _new_evaluation(self) -> Evaluation:
-        self._evaluation = Evaluation(
+        self._evaluation = self._build_evaluation()
+        return self._evaluation
+
+    def _build_evaluation(self) -> Evaluation:
+        return Evaluation(
             len(self.dataset_meta["classes"]) - 1,
             self.matching,
             self.num_clusters,
@@ -167,7 +197,6 @@ class LUSSMetric(BaseMetric):
             self.count_ignored_area,
             self.thresholds,
         )
-        return self._evaluation
 
     def _count_held_back(self) -> None:
         if self._held_back is None:
@@ -184,8 +213,11 @@ class LUSSMetric(BaseMetric):
     def _write_prediction(self, sample: dict, name: str) -> None:
         image = Path(name)
         relative = sample.get("relative_path") or f"{image.parent.name}/{image.stem}"
-        labels = _map(sample, "pred_sem_seg", name).cpu().numpy()
-        write_label_map(Path(str(self.output_dir), f"{relative}.png"), labels)
+        field = "pred_sem_seg" if self.score_dir is None else "pred_category"
+        write_label_map(Path(str(self.output_dir), f"{relative}.png"), _map(sample, field, name).cpu().numpy())
+        if self.score_dir is not None:
+            scores = _map(sample, "foreground_score", name).cpu().numpy()
+            write_score_map(Path(self.score_dir, f"{relative}.png"), scores)
 
     def _settings(self) -> dict:
         names = ("matching", "thresholds", "boundaries", "num_clusters", "count_ignored_area")

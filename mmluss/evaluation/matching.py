@@ -14,6 +14,7 @@ from mmluss.datasets.categories import cluster_metainfo, palette
 from mmluss.utils.atomic_files import replace_file
 
 UNMATCHED = -1
+_MOST_ID = 0xFFFF
 
 
 def assign_one_to_one(counts: np.ndarray) -> np.ndarray:
@@ -25,6 +26,10 @@ def assign_one_to_one(counts: np.ndarray) -> np.ndarray:
     Returns:
         Int64 (K + 1,), the category of each predicted id: 0 for 0, and ``UNMATCHED`` for the K - N predicted ids that
         are left over where K > N. Predicted ids that share nothing with any free category get an arbitrary free one.
+
+    Example:
+        >>> assign_one_to_one(np.array([[5, 4], [9, 0]])).tolist()
+        [0, 2, 1]
     """
     match = np.full(counts.shape[0] + 1, UNMATCHED, np.int64)
     match[0] = 0
@@ -48,6 +53,10 @@ def assign_majority(counts: np.ndarray) -> np.ndarray:
 
     Returns:
         Int64 (K + 1,), the category of each predicted id: 0 for 0, and ``UNMATCHED`` for ids that share nothing.
+
+    Example:
+        >>> assign_majority(np.array([[5, 4], [9, 0]])).tolist()
+        [0, 1, 1]
     """
     match = np.full(counts.shape[0] + 1, UNMATCHED, np.int64)
     match[0] = 0
@@ -90,19 +99,27 @@ def read_match(path: str | os.PathLike, num_categories: int) -> np.ndarray:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a JSON object of integers, or a category is not in ``0..num_categories``.
+        ValueError: If it is not a JSON object of integers, a predicted id is too large or stands there twice, or
+            a category is not in ``0..num_categories``.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such matching; a test with matching='image' writes one (match_file)")
     try:
-        pairs = {int(key): value for key, value in json.loads(Path(path).read_text()).items()}
-    except (ValueError, AttributeError) as error:
-        raise ValueError(
-            f'{path}: not a JSON object of the form {{"predicted id": category, ...}} ({error})'
-        ) from error
-    if pairs and min(pairs) < 0:
-        raise ValueError(f"{path}: predicted id {min(pairs)} is negative")
-    match = np.full(max(pairs, default=0) + 1, UNMATCHED, np.int64)
+        # An object comes as a tuple of pairs: so it is told from a list, and a key that stands there twice is seen.
+        content = json.loads(Path(path).read_bytes(), object_pairs_hook=tuple)
+        if not isinstance(content, tuple):
+            raise TypeError(f"it is a {type(content).__name__}")
+        pairs = [(int(key), value) for key, value in content]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f'{path}: not a JSON object of the form {{"predicted id": category, ...}}') from error
+    ids = [key for key, _ in pairs]
+    if ids and not 0 <= min(ids) <= max(ids) <= _MOST_ID:
+        raise ValueError(f"{path}: predicted id {min(ids) if min(ids) < 0 else max(ids)}; expected 0..{_MOST_ID}")
+    if len(set(ids)) < len(ids):
+        raise ValueError(f"{path}: predicted id {max(ids, key=ids.count)} stands there twice")
+    match = np.full(max(ids, default=0) + 1, UNMATCHED, np.int64)
     match[0] = 0
-    for key, value in pairs.items():
+    for key, value in pairs:
         if type(value) is not int or not 0 <= value <= num_categories:
             raise ValueError(f"{path}: predicted id {key} is matched to {value!r}; expected 0..{num_categories}")
         match[key] = value

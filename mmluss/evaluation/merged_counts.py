@@ -31,7 +31,7 @@ class MergedCounts(LabelCounts):
     sets of predicted ids that meet within a boundary's width. Tensors are counted in host memory.
 
     Attributes:
-        neighbours: Number of pixels by the set of predicted ids around it (an index into ``sets``, or ``INSIDE`` for
+        neighbors: Number of pixels by the set of predicted ids around it (an index into ``sets``, or ``INSIDE`` for
             one id only, or ``OUTSIDE`` for the frame of the image), own predicted id, true boundary id + 1, size
             groups.
         sets: Sets of predicted ids, ascending tuples, and their indices.
@@ -48,7 +48,7 @@ class MergedCounts(LabelCounts):
     ) -> None:
         super().__init__(num_categories, num_clusters, boundaries, count_ignored_area)
         many = 1 << 24
-        self.neighbours = SparseCounter((many, self.num_clusters + 1, num_categories + 2, 1 << len(SIZES)))
+        self.neighbors = SparseCounter((many, self.num_clusters + 1, num_categories + 2, 1 << len(SIZES)))
         self.sets: dict[tuple[int, ...], int] = {(): INSIDE, (-1,): OUTSIDE}
         self.areas = SparseCounter((many, self.num_clusters + 1))
         self.present = SparseCounter((many, num_categories + 1))
@@ -60,7 +60,7 @@ class MergedCounts(LabelCounts):
         predicted, true = (x.cpu().numpy() if isinstance(x, torch.Tensor) else x for x in (predicted, true))
         super().update(predicted, true, name)
         if self.boundaries:
-            self._add_neighbours(predicted, true)
+            self._add_neighbors(predicted, true)
 
     def add(self, histogram: ImageHistogram) -> None:
         """Count one image by its joint histogram, all but its boundaries."""
@@ -83,15 +83,15 @@ class MergedCounts(LabelCounts):
             image, ids, count = theirs.entries()
             mine.add((image + images, ids), count)
         renumbered = np.array([self._set_index(ids) for ids in other.sets])
-        which, *axes, count = other.neighbours.entries()
-        self.neighbours.add((renumbered[which], *axes), count)
+        which, *axes, count = other.neighbors.entries()
+        self.neighbors.add((renumbered[which], *axes), count)
 
     def boundary_entries(self, match: np.ndarray) -> tuple[np.ndarray, ...]:
         """Boundary pixels after matching; as in ``LabelCounts``, for any matching."""
         region = relabeling(match, self.num_clusters, self.num_categories)
         several = np.array([len(set(region[list(ids)])) > 1 for ids in self.sets])
         several[[INSIDE, OUTSIDE]] = False, True
-        which, own, line, groups, count = self.neighbours.entries()
+        which, own, line, groups, count = self.neighbors.entries()
         return np.where(several[which], match[own], -1), line - 1, groups, count
 
     def hits(self, match: np.ndarray) -> int:
@@ -109,7 +109,7 @@ class MergedCounts(LabelCounts):
         at, true, _ = self.present.entries()
         return int(np.isin(voted[region[first] <= self.num_categories], at * (self.num_categories + 1) + true).sum())
 
-    def _add_neighbours(self, predicted: np.ndarray, true: np.ndarray) -> None:
+    def _add_neighbors(self, predicted: np.ndarray, true: np.ndarray) -> None:
         counted = true != IGNORE_INDEX
         ids, pixels = np.unique(true[counted], return_counts=True)
         bits = size_bits(pixels, ids.astype(np.int64), pixels.sum())
@@ -123,7 +123,7 @@ class MergedCounts(LabelCounts):
         which[frame] = OUTSIDE
         line = np.where(boundary_mask(true, width), true.astype(np.int64) + 1, 0)
         kept = counted & ((which != INSIDE) | (line > 0))
-        self.neighbours.add(
+        self.neighbors.add(
             (which[kept], predicted[kept].astype(np.int64), line[kept], groups[true[kept]]),
             np.ones(kept.sum(), np.int64),
         )

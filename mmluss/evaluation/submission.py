@@ -64,7 +64,7 @@ def read_method(path: str | os.PathLike) -> Method:
         ValueError: If it has not the six lines, in order.
     """
     titles = ("Method name", "Training data", "Training scheme", "Networks", "Paper/Project link", "Method description")
-    lines = Path(path).read_text().splitlines()
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     starts = [line.startswith(f"{title}: ") for line, title in zip(lines, titles, strict=False)]
     if len(lines) != len(titles) or not all(starts):
         raise ValueError(f"{path}: expected six lines that begin with {', '.join(f'{title!r}' for title in titles)}")

@@ -1,6 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Models of the four steps of PASS and the pure functions they are made of."""
 
+from mmluss.models.averaged_passes import LUSSTTAModel
+from mmluss.models.class_activation import ClassActivationSegmentor
 from mmluss.models.data_preprocessor import LUSSDataPreProcessor, MultiCropDataPreProcessor
 from mmluss.models.embedding_queue import EmbeddingQueue
 from mmluss.models.grabcut import GrabCut
@@ -18,11 +20,13 @@ from mmluss.models.scaled_position_vit import ScaledPositionViT
 from mmluss.models.weight_init import NormalConv
 
 __all__ = [
+    "ClassActivationSegmentor",
     "EmbeddingQueue",
     "GrabCut",
     "KNNSegmentor",
     "LUSSDataPreProcessor",
     "LUSSSegmentor",
+    "LUSSTTAModel",
     "LinearHead",
     "MultiCropDataPreProcessor",
     "NormalConv",

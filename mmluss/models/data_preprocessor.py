@@ -85,7 +85,7 @@ class MultiCropDataPreProcessor(LUSSDataPreProcessor):
     def __init__(self, **kwargs: Any) -> None:
         warnings.warn(
             "MultiCropDataPreProcessor is called LUSSDataPreProcessor now.",
-            DeprecationWarning,
+            FutureWarning,
             stacklevel=2,
         )
         former = dict(bgr_to_rgb=False, seg_pad_val=255)

@@ -50,7 +50,7 @@ def knn_labels(
         features: Deepest feature map ``(C, h, w)``, any floating dtype; the length of a feature vector plays no part.
         supports: Unit vectors ``(M, C)`` float32.
         support_labels: ``(M,)`` int64.
-        k: Neighbours that vote, at most M.
+        k: Neighbors that vote, at most M.
         temperature: T, > 0; smaller is sharper.
         upsampling: Factor by which the feature map is enlarged, bilinear.
         max_similarities: Similarities (positions x supports) held at once, but never less than k at each position.

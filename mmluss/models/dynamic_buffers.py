@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Buffers whose size is known only while running, such as a queue's or the centroids'."""
+"""Buffers whose size is known only while running, such as the centroids'."""
 
 from collections.abc import Iterable
 

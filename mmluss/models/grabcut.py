@@ -78,6 +78,13 @@ class GrabCut:
 
     Raises:
         ValueError: A number out of range.
+
+    Example:
+        >>> photo = np.zeros((32, 32, 3), np.uint8)
+        >>> photo[8:24, 8:24] = 255
+        >>> score = np.pad(np.ones((2, 2), np.float32), 1)
+        >>> int(GrabCut()(photo, score, threshold=0.5, size=(32, 32)).sum())
+        256
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class KNNSegmentor(BaseSegmentor):
     Args:
         backbone: Config of any backbone that returns a tuple of maps; the last one is used. Its ``init_cfg`` is
             applied at once, since testing initializes nothing.
-        k: Neighbours that vote.
+        k: Neighbors that vote.
         temperature: Temperature T of a vote exp(cos / T), > 0.
         upsampling: Factor by which feature maps are enlarged.
         data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
@@ -39,6 +39,11 @@ class KNNSegmentor(BaseSegmentor):
         supports: Unit vectors ``(M, C)`` float32.
         support_labels: ``(M,)`` int64.
         support_settings: Everything beside weights and data that the supports depend on.
+
+    Example:
+        >>> model = KNNSegmentor(dict(type="ResNet", depth=18, stem_channels=8, base_channels=8)).eval()
+        >>> model(torch.rand(1, 3, 64, 64)).shape
+        torch.Size([1, 64, 2, 2])
     """
 
     def __init__(

@@ -71,6 +71,12 @@ def pixel_to_pixel_loss(predictions: Sequence[Tensor], embeddings: Sequence[Tens
 
     Returns:
         Scalar in [-1, 1].
+
+    Example:
+        >>> import torch
+        >>> same = torch.ones(2, 8, 7, 7)
+        >>> round(pixel_to_pixel_loss([same, same], [same, same]).item(), 4)
+        -1.0
     """
     first = F.cosine_similarity(predictions[0].float(), embeddings[1].detach().float(), dim=1).mean()
     second = F.cosine_similarity(predictions[1].float(), embeddings[0].detach().float(), dim=1).mean()

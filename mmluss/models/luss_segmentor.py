@@ -27,6 +27,14 @@ class LUSSSegmentor(EncoderDecoder):
     ``one_category`` (default False): all foreground of an image gets the category that is most probable in it, for
     sets with one thing a photo; and ``head_logits`` (default False): keep the logits at the head's own size, from which
     scores can be made.
+
+    Example:
+        >>> model = LUSSSegmentor(
+        ...     backbone=dict(type="ResNet", depth=18, stem_channels=8, base_channels=8, norm_cfg=dict(type="BN")),
+        ...     decode_head=dict(type="LinearHead", num_classes=51),
+        ... ).eval()
+        >>> model.predict(torch.rand(1, 3, 64, 96))[0].pred_sem_seg.shape
+        (64, 96)
     """
 
     def _init_decode_head(self, decode_head: dict) -> None:
@@ -47,28 +55,39 @@ class LUSSSegmentor(EncoderDecoder):
         """
         if data_samples is None:
             data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
-        test_cfg = self.test_cfg or {}
-        refine = None if test_cfg.get("refine") is None else TASK_UTILS.build(test_cfg["refine"])
         for image, sample, logits in zip(inputs, data_samples, self._forward(inputs), strict=True):
-            size = sample.metainfo["ori_shape"][:2]
-            limits = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
-            if refine is None and not test_cfg.get("one_category"):
-                labels = label_map(logits, size, *limits)
-            else:
-                categories, background = foreground_categories(logits, bool(test_cfg.get("one_category")))
-                labels = label_map(categories, size, *limits) + 1
-                foreground = 1 - background
-                if refine is None:
-                    kept = F.interpolate(foreground[None, None], size=labels.shape, mode="bilinear")[0, 0] >= 0.5
-                else:
-                    photo = denormalized_photo(image, self.data_preprocessor)
-                    found = refine(photo, foreground.detach().cpu().numpy(), 0.5, labels.shape)
-                    kept = torch.from_numpy(found).to(labels.device)
-                labels = torch.where(kept, labels, 0)
+            labels = self.image_labels(image, logits, sample.metainfo["ori_shape"][:2])
             sample.set_data(dict(pred_sem_seg=PixelData(data=labels[None])))
-            if test_cfg.get("head_logits"):
+            if (self.test_cfg or {}).get("head_logits"):
                 sample.set_data(dict(head_logits=PixelData(data=logits)))
         return list(data_samples)
+
+    def image_labels(self, image: Tensor, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """Label map of an image from its logits, as ``test_cfg`` has it.
+
+        Args:
+            image: Normalized image ``(3, H, W)``.
+            logits: ``(N + 1, h, w)`` over the same area.
+            size: Height and width of the result, pixels.
+
+        Returns:
+            Ids of that size, int64 in 0..N.
+        """
+        test_cfg = self.test_cfg or {}
+        refine = None if test_cfg.get("refine") is None else TASK_UTILS.build(test_cfg["refine"])
+        limits = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
+        if refine is None and not test_cfg.get("one_category"):
+            return label_map(logits, size, *limits)
+        categories, background = foreground_categories(logits, bool(test_cfg.get("one_category")))
+        labels = label_map(categories, size, *limits) + 1
+        foreground = 1 - background
+        if refine is None:
+            kept = F.interpolate(foreground[None, None], size=labels.shape, mode="bilinear")[0, 0] >= 0.5
+        else:
+            photo = denormalized_photo(image, self.data_preprocessor)
+            found = refine(photo, foreground.detach().cpu().numpy(), 0.5, labels.shape)
+            kept = torch.from_numpy(found).to(labels.device)
+        return torch.where(kept, labels, 0)
 
 
 def foreground_categories(logits: Tensor, one_category: bool) -> tuple[Tensor, Tensor]:

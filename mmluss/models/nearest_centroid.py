@@ -32,6 +32,11 @@ def nearest_centroids(
 
     Raises:
         ValueError: The channels of features and centroids differ, or there is no centroid.
+
+    Example:
+        >>> features = torch.tensor([[1.0, 0.2], [0.1, 3.0]]).view(1, 2, 1, 2)
+        >>> nearest_centroids(features, torch.eye(2)).tolist()
+        [[[1, 2]]]
     """
     if centroids.ndim != 2 or features.ndim != 4 or centroids.shape[1] != features.shape[1] or not len(centroids):
         raise ValueError(

@@ -18,7 +18,7 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
     such as EfficientNets.
 
     Args:
-        frozen_stages: Number of feature maps, from the first, up to whose stage everything is frozen.
+        frozen_stages: Number of stages, from the first, that are frozen, whichever of them ``out_indices`` returns.
         norm_eval: Keep all batch statistics while training, so that features of small batches of crops are those of
             whole images later; scales and offsets are trained still.
         **kwargs: As for ``TIMMBackbone``; ``features_only`` is set.
@@ -35,7 +35,7 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
             if isinstance(module, BatchNormAct2d)
         }
         self.norm_eval = norm_eval
-        stages = self.timm_model.feature_info.module_name()
+        stages = [stage["module"] for stage in self.timm_model.feature_info.info]
         if not 0 <= frozen_stages <= len(stages):
             raise ValueError(f"frozen_stages={frozen_stages}, but {kwargs['model_name']} has {len(stages)} stages.")
         if frozen_stages:

@@ -47,6 +47,13 @@ class PASSPretrainer(BaseModel):
 
     Raises:
         ValueError: If there are fewer weights than losses, or a shallow stage that the backbone does not return.
+
+    Example:
+        >>> backbone = dict(type="ResNet", depth=18, stem_channels=8, base_channels=8)
+        >>> model = PASSPretrainer(backbone, hidden_channels=16, embedding_dim=8, num_prototypes=10)
+        >>> inputs = dict(crops=[torch.rand(4, 3, 32, 32) for _ in range(2)], grid=torch.zeros(4, 2, 7, 7, 2))
+        >>> sorted(model(inputs, mode="loss"))
+        ['assignment_entropy', 'd2s_stage3', 'i2i', 'loss', 'p2p', 'prototypes_in_use']
     """
 
     def __init__(

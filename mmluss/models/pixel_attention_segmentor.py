@@ -21,9 +21,8 @@ from mmluss.models.projectors import ImageProjector
 from mmluss.models.prototypes import Prototypes
 from mmluss.models.swapped_prediction import SwappedPrediction
 
-
-def _pretrained_part(checkpoint: str | None, part: str) -> dict | None:
-    return None if checkpoint is None else dict(type="Pretrained", checkpoint=checkpoint, prefix=f"{part}.")
+PRETRAINED_PARTS = ("backbone", "projector", "prototypes")
+"""What a checkpoint of ``PASSPretrainer`` has for step 2.1."""
 
 
 @MODELS.register_module()
@@ -39,6 +38,8 @@ class PixelAttentionSegmentor(BaseSegmentor):
         queue: As for ``PASSPretrainer``.
         pretrained: Checkpoint of step 1 for backbone, projector and prototypes. With None, the ``init_cfg`` of the
             backbone decides, and projector and prototypes start at random.
+        pretrained_parts: What the checkpoint is read for; the rest starts at random. ``["backbone"]`` for the
+            checkpoint of another learner, which has neither our projector nor prototypes.
         image_projector: As for ``PASSPretrainer``.
         train_projector: Train the projector too; needed when no step 1 came before.
         temperature: Softmax temperature, > 0.
@@ -49,6 +50,15 @@ class PixelAttentionSegmentor(BaseSegmentor):
         test_cfg: ``refine``: config of what refines the foreground against the photo, such as ``dict(type="GrabCut")``;
             by default nothing.
         init_cfg: mmengine's initialization config.
+
+    Raises:
+        ValueError: If there is no such part to read.
+
+    Example:
+        >>> backbone = dict(type="ResNet", depth=18, stem_channels=8, base_channels=8)
+        >>> model = PixelAttentionSegmentor(backbone, hidden_channels=16, embedding_dim=8, num_prototypes=10).eval()
+        >>> model.image_embeddings(torch.rand(2, 3, 64, 64)).shape
+        torch.Size([2, 64])
     """
 
     def __init__(
@@ -60,6 +70,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         decode_head: dict | None = None,
         queue: dict | None = None,
         pretrained: str | None = None,
+        pretrained_parts: Sequence[str] = PRETRAINED_PARTS,
         image_projector: bool = True,
         train_projector: bool = False,
         temperature: float = 0.1,
@@ -71,18 +82,25 @@ class PixelAttentionSegmentor(BaseSegmentor):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        if pretrained is not None:
-            backbone = dict(backbone, init_cfg=_pretrained_part(pretrained, "backbone"))
+        unknown = sorted({*pretrained_parts} - {*PRETRAINED_PARTS})
+        if unknown:
+            raise ValueError(
+                f"pretrained_parts names {', '.join(unknown)}; parts of step 1 are {', '.join(PRETRAINED_PARTS)}."
+            )
+        parts = () if pretrained is None else pretrained_parts
+        init = {part: dict(type="Pretrained", checkpoint=pretrained, prefix=f"{part}.") for part in parts}
+        if "backbone" in init:
+            backbone = dict(backbone, init_cfg=init["backbone"])
         self.backbone = MODELS.build(backbone)
         channels = feature_channels(self.backbone)[-1]
         if image_projector:
             self.projector: nn.Module = ImageProjector(
-                channels, hidden_channels, embedding_dim, init_cfg=_pretrained_part(pretrained, "projector")
+                channels, hidden_channels, embedding_dim, init_cfg=init.get("projector")
             )
         else:
             self.projector = nn.Identity()
             embedding_dim = channels
-        self.prototypes = Prototypes(embedding_dim, num_prototypes, _pretrained_part(pretrained, "prototypes"))
+        self.prototypes = Prototypes(embedding_dim, num_prototypes, init.get("prototypes"))
         self.queue = None if queue is None else EmbeddingQueue(embedding_dim=embedding_dim, **queue)
         self.swapped_prediction = SwappedPrediction(
             self.prototypes, self.queue, temperature, epsilon, sinkhorn_iterations

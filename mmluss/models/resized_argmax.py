@@ -24,9 +24,22 @@ def argmax_resized(logits: Tensor, size: tuple[int, int], max_logits: int = MAX_
         ``(H, W)`` int64 in 0..C-1; the first class in a tie.
     """
     height, width = size
-    classes = max(1, max_logits // (height * width))
+    return argmax_in_blocks(logits, size, max(1, max_logits // (height * width)))
+
+
+def argmax_in_blocks(logits: Tensor, size: tuple[int, int], classes: int) -> Tensor:
+    """Argmax over classes of bilinearly resized logits, so many classes at a time.
+
+    Args:
+        logits: ``(C, h, w)``, any floating dtype.
+        size: ``(H, W)`` of the result in pixels.
+        classes: Classes resized at once.
+
+    Returns:
+        ``(H, W)`` int64 in 0..C-1; the first class in a tie.
+    """
     best_logit: Tensor | None = None
-    best_class = logits.new_zeros(size, dtype=torch.int64)
+    best_class = torch.zeros((), dtype=torch.int64, device=logits.device)
     for start in range(0, len(logits), classes):
         block = F.interpolate(
             logits[None, start : start + classes].float(), size=size, mode="bilinear", align_corners=False

@@ -179,7 +179,7 @@ class RFConvNeXt(ConvNeXt):
             key = f"{prefix}{name}."
             for leaf in ("weight", "bias"):
                 if f"{key}op_layer.{leaf}" in state_dict:
-                    warnings.warn(f"{key}op_layer.{leaf} is now {key}{leaf}", DeprecationWarning, stacklevel=2)
+                    warnings.warn(f"{key}op_layer.{leaf} is now {key}{leaf}", FutureWarning, stacklevel=2)
                     state_dict[f"{key}{leaf}"] = state_dict.pop(f"{key}op_layer.{leaf}")
             count = state_dict.get(f"{key}num_rates")
             if self.mode == "single" and count is not None and not count.is_meta and int(count) > 1:

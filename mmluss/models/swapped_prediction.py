@@ -92,7 +92,7 @@ class SwappedPrediction:
         """
         balanced = []
         for crop, current in enumerate(scores):
-            earlier = None if self.queue is None else self.queue.rows(crop)
+            earlier = None if self.queue is None else self.queue.rows(crop, len(current))
             stacked = current if earlier is None else torch.cat([self.prototypes(earlier).to(current), current])
             balanced.append(sinkhorn(stacked, self.epsilon, self.iterations))
         if self.queue is not None:

@@ -8,11 +8,25 @@ from pathlib import Path
 from PIL import Image
 
 IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+"""Of what OpenCV decodes, as mmcv's loader does."""
+
+PHOTO_SUFFIXES = IMAGE_SUFFIXES | {".gif", ".heic", ".heif", ".avif", ".jfif", ".jpe"}
+"""Of what cameras, phones and browsers write; ``mmluss.datasets.photos`` reads all of these."""
 
 
 def is_image(name: str) -> bool:
     """Whether a file name has an image's suffix, in upper or lower case, and is not hidden."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
+
+
+def is_photo(name: str) -> bool:
+    """As ``is_image``, of the suffixes of all photos."""
+    return os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES and not name.startswith(".")
+
+
+def count_images(folder: str | Path) -> int:
+    """Number of images below a folder; those in linked folders count."""
+    return sum(sum(map(is_image, names)) for _, _, names in os.walk(folder, followlinks=True))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

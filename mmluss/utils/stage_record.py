@@ -36,10 +36,10 @@ class StageRecord:
         if not self.path.is_file():
             return {}
         try:
-            stages = json.loads(self.path.read_text())
-            if all(isinstance(stage["inputs"], dict) and "result" in stage for stage in stages.values()):
+            stages = json.loads(self.path.read_bytes())
+            if all(_is_stage(stage) for stage in stages.values()):
                 return stages
-        except (ValueError, AttributeError, TypeError, KeyError):
+        except (ValueError, AttributeError, RecursionError):
             pass
         raise ValueError(f"{self.path} is not a record of finished stages; delete it to start over")
 
@@ -51,6 +51,10 @@ class StageRecord:
         """Whether a stage was begun or finished, from these things; None: whatever it is made from."""
         entry = self._stages.get(stage)
         return entry is not None and (inputs is None or entry["inputs"] == _plain(inputs))
+
+    def finished(self, stage: str) -> bool:
+        """Whether a stage is finished, whatever it is made from."""
+        return self._stages.get(stage, {}).get("result") is not None
 
     def changed(self, stage: str, inputs: Mapping[str, Any]) -> list[str]:
         """Names of the things that are not what the stage was begun with."""
@@ -76,6 +80,15 @@ class StageRecord:
         if dist.is_main_process():
             write_json(self.path, self._stages)
         dist.barrier()
+
+
+def _is_stage(stage: object) -> bool:
+    return (
+        isinstance(stage, dict)
+        and isinstance(stage.get("inputs"), dict)
+        and isinstance(stage.get("result", 0), dict | None)
+        and isinstance(stage.get("notes", {}), dict)
+    )
 
 
 def write_arrays(path: str | Path, key: str, **arrays: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.utils.atomic_files import replace_file
 
-_IGNORE_COLOUR = (255, 255, 255)
+_IGNORE_COLOR = (255, 255, 255)
 # Not in the palette of the classes, whose values are multiples of 64 or next to them.
 _UNMATCHED_COLOR = (255, 210, 30)
 
@@ -46,7 +46,7 @@ def color_labels(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.nda
     """
     table = np.full((IGNORE_INDEX + 2, 3), _UNMATCHED_COLOR, np.uint8)
     table[: len(palette)] = palette
-    table[IGNORE_INDEX] = _IGNORE_COLOUR
+    table[IGNORE_INDEX] = _IGNORE_COLOR
     return table[np.where(labels < 0, IGNORE_INDEX + 1, labels)]
 
 

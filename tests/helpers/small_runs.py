@@ -24,6 +24,10 @@ NARROW = {
     "RFConvNeXt": dict(arch=dict(depths=CONVNEXT_DEPTHS, channels=(8, 8, 16, 16))),
 }
 SMALL = dict(hidden_channels=16, embedding_dim=8, num_prototypes=4)
+# Of other learners of step 1; what they are given by a backbone that is not narrowed stays as it is.
+LEARNER_WIDTHS = dict(hid_channels=16, out_channels=16, feat_dim=16)
+LEARNER_INPUTS = {512: 64, 320: 320}
+LEARNER_PARTS = ("Neck", "CrossCorrelationHead", "MoCo", "DenseCL", "SwAVLoss", "SwAVHook", "LinearClsHead")
 
 
 def leaf_configs() -> list[str]:
@@ -99,21 +103,25 @@ def _shrink(entry: dict, root: Path) -> None:
         entry["structure_file"] = str(root / "structure.json")
     if kind == "ResumableRFSearchHook":
         entry["interval"] = 1
-    if "num_prototypes" in entry:
+    if str(kind).startswith("mmpretrain.") and kind.endswith(LEARNER_PARTS):
+        _shrink_learner(entry)
+    elif "num_prototypes" in entry:
         entry.update(SMALL, pretrained=None) if "pretrained" in entry else entry.update(SMALL)
-        entry["queue"] = dict(length=2 * BATCH)
+        entry["queue"] = dict(length=BATCH)
     if "num_classes" in entry:
-        entry["num_classes"] = len(CATEGORIES) + 1
+        entry["num_classes"] = len(CATEGORIES) + (kind != "mmpretrain.LinearClsHead")
     if kind == "ImageNetSDataset":
         entry.update(data_root=str(root), subset=None)
         if entry.get("label_root"):
             entry["label_root"] = str(root / "train-segmentation")
+    elif kind == "mmpretrain.CustomDataset":
+        entry["data_root"] = str(root)
     elif kind == "MultiCrop":
         for group in entry["groups"]:
             group["size"] = SIDE if group["size"] > 100 else SMALL_SIDE
     elif kind == "RandomResizedCropSeg":
         entry["size"] = SIDE
-    elif kind == "mmpretrain.ResizeEdge":
+    elif kind in ("mmpretrain.ResizeEdge", "mmpretrain.RandomResizedCrop"):
         entry["scale"] = SIDE
     elif kind == "PseudoLabelHook":
         # A handful of images has no graph to speak of.
@@ -122,6 +130,15 @@ def _shrink(entry: dict, root: Path) -> None:
             entry["saliency_root"] = str(root / "saliency")
     elif kind == "SupportHook":
         entry["num_workers"] = 0
+
+
+def _shrink_learner(entry: dict) -> None:
+    """A neck, head or algorithm of mmpretrain behind a narrowed backbone."""
+    if "in_channels" in entry:
+        entry["in_channels"] = LEARNER_INPUTS.get(entry["in_channels"], LEARNER_WIDTHS["out_channels"])
+    entry.update({name: width for name, width in LEARNER_WIDTHS.items() if name in entry})
+    small = dict(queue_len=2 * BATCH, queue_length=2 * BATCH, num_prototypes=SMALL["num_prototypes"], batch_size=BATCH)
+    entry.update({name: value for name, value in small.items() if name in entry})
 
 
 def _limit(loader: dict, training: bool) -> None:

@@ -13,8 +13,9 @@ from mmseg.apis import MMSegInferencer, inference_model, init_model
 
 from mmluss.apis import PASSPipeline
 from mmluss.apis.segmenter import Segmenter
-
-from .conftest import COLORS, CONFIGS
+from mmluss.apis.tool_processes import call_mmseg_tool
+from mmluss.apis.training_folder import last_checkpoint
+from tests.helpers.tiny_steps import COLORS, CONFIGS
 
 pytestmark = pytest.mark.slow
 
@@ -189,8 +190,20 @@ def test_without_masks_nothing_is_scored(config_of_removed_data, tiny_data, tmp_
     pipeline = PASSPipeline(cfg, tmp_path / "work", data_root=str(tmp_path / "data"))
     assert pipeline.run()["miou"] == {}
     assert pipeline.draw_panel() is None
+    folder = tmp_path / "work" / "3_finetune"
+    arguments = [
+        folder / "config.py",
+        last_checkpoint(folder),
+        "--work-dir",
+        tmp_path / "test",
+        "--out",
+        tmp_path / "out",
+    ]
+    call_mmseg_tool("test", arguments, tmp_path / "log.txt")
+    predicted = [path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.png")]
+    trained = [path.relative_to(tiny_data / "train") for path in (tiny_data / "train").rglob("*.JPEG")]
+    assert sorted(predicted) == sorted(path.with_suffix(".png") for path in trained)
     assert 'id="scores"' not in pipeline.write_page(pipeline.run()).read_text()
-    assert (tmp_path / "work" / "3_finetune" / "last_checkpoint").is_file()
 
 
 @pytest.mark.parametrize("scored", [True, False])

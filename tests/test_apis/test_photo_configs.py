@@ -29,7 +29,11 @@ def test_step_configs_read_photos_and_nothing_else(step):
     read_photos(cfg, dict(data_root="my photos", photo_list="list.txt"))
     set_sizes(cfg, training_size(40), 3, 40)
     loaders = str(cfg.train_dataloader) + str(cfg.get("test_dataloader"))
-    for other in ("data/Flowers15", "ImageNetSDataset", "LoadImageFromFile"):
+    for other in ("data/Flowers15", "ImageNetSDataset", "color_ignore_orientation"):
         assert other not in loaders
     assert cfg.train_dataloader.dataset.data_root == "my photos" and cfg.train_dataloader.batch_size == 8
     assert cfg.train_cfg.max_epochs == 3 and cfg.val_dataloader is None
+    assert cfg.default_hooks.visualization.type == "LUSSVisualizationHook"
+    if cfg.get("test_dataloader"):
+        assert cfg.test_pipeline == cfg.test_dataloader.dataset.pipeline and cfg.tta_pipeline[0] == cfg.test_pipeline[0]
+        assert not cfg.test_evaluator.has_masks

@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 import torch.multiprocessing as mp
 
 from mmluss.clustering import pseudo_label_run
+from mmluss.clustering.image_batches import image_sizes
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.spectral import spectral_clusters
@@ -21,6 +21,7 @@ from mmluss.datasets.label_codec import read_label_map
 from mmluss.models import GrabCut
 from mmluss.models.nearest_centroid import resize_pixel_labels
 from tests.helpers.small_world import CATEGORIES, TEST_PIPELINE, SmallSegmentor, photos, small_settings
+from tests.helpers.two_processes import run_in_two_processes
 
 
 def labeling(photo_root: Path, folder: Path, model=None, validation=False, **changes) -> PseudoLabelRun:
@@ -40,6 +41,26 @@ def outcome(folder: Path) -> dict[str, bytes]:
         "centroids": (folder / "centroids.npy").read_bytes(),
         "manifest": json.dumps(manifest, sort_keys=True).encode(),
     }
+
+
+def test_sizes_of_images_are_read_once_for_the_same_data(photo_root, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    shutil.copytree(photo_root / "train", data / "train")
+    read = []
+
+    def read_sizes(dataset):
+        read.append(len(dataset))
+        return image_sizes(dataset)
+
+    monkeypatch.setattr(pseudo_label_run, "image_sizes", read_sizes)
+    first = labeling(data, tmp_path / "out").sizes
+    assert read == [18] and first.shape == (18, 2)
+    np.testing.assert_array_equal(labeling(data, tmp_path / "out").sizes, first)
+    assert read == [18]
+    path = sorted((data / "train").rglob("*.png"))[0]
+    cv2.imwrite(str(path), cv2.imread(str(path))[:20, :16])
+    changed = labeling(data, tmp_path / "out").sizes
+    assert read == [18, 18] and changed[0].tolist() == [16, 20] and (changed[1:] == first[1:]).all()
 
 
 @pytest.mark.parametrize("threshold", [0.45, "val", "otsu"])
@@ -193,19 +214,14 @@ def test_saliency(photo_root, tmp_path):
     assert 0.3 < manifest["threshold"]["value"] < 0.7
 
 
-def run_process(rank: int, world_size: int, photo_root: Path, folder: Path) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size
-    )
+def run_process(rank: int, photo_root: Path, folder: Path) -> None:
     model = SmallSegmentor(seed=rank)
     labeling(photo_root, folder / "both", model, validation=True, threshold="val").run()
     labeling(photo_root, folder / "otsu", model, threshold="otsu").run()
-    torch.distributed.destroy_process_group()
 
 
 def test_two_processes_give_the_result_of_one(photo_root, tmp_path, uninterrupted):
-    mp.spawn(run_process, args=(2, photo_root, tmp_path), nprocs=2)
+    run_in_two_processes(run_process, photo_root, tmp_path)
     assert outcome(tmp_path / "both") == uninterrupted
     labeling(photo_root, tmp_path / "one otsu", threshold="otsu").run()
     assert outcome(tmp_path / "otsu") == outcome(tmp_path / "one otsu")

@@ -1,8 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import numpy as np
 import pytest
-import torch
-import torch.multiprocessing as mp
 from scipy.sparse.csgraph import connected_components
 from sklearn.manifold import spectral_embedding as sklearn_embedding
 
@@ -16,6 +14,7 @@ from mmluss.clustering.spectral import (
     spectral_embedding,
     suggest_num_clusters,
 )
+from tests.helpers.two_processes import run_in_two_processes
 
 
 def arcs(count: int = 600, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -120,16 +119,14 @@ def test_messages():
 
 
 def _process(rank: int, folder: str) -> None:
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     rows = normalize_rows(np.random.default_rng(0).standard_normal((300, 8)))
     for landmarks in (0, 40):
         found = spectral_clusters(rows, 6, num_landmarks=landmarks or None, restarts=3)
         np.savez(f"{folder}/{landmarks}-{rank}.npz", **vars(found))
-    torch.distributed.destroy_process_group()
 
 
 def test_two_processes_find_what_one_finds(tmp_path):
-    mp.spawn(_process, (str(tmp_path),), nprocs=2)
+    run_in_two_processes(_process, str(tmp_path))
     rows = normalize_rows(np.random.default_rng(0).standard_normal((300, 8)))
     for landmarks in (0, 40):
         alone = spectral_clusters(rows, 6, num_landmarks=landmarks or None, restarts=3)

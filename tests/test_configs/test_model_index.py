@@ -16,6 +16,14 @@ INDEX = yaml.safe_load((ROOT / "model-index.yml").read_text())["Import"]
 METAFILES = [yaml.safe_load((ROOT / path).read_text()) for path in INDEX]
 COLLECTIONS = [collection for metafile in METAFILES for collection in metafile["Collections"]]
 ENTRIES = [model for metafile in METAFILES for model in metafile["Models"]]
+# The same, trained by a recipe that is not here.
+OTHER_RECIPE = {
+    "fcn_vit-b16-mae_8xb32-100e_imagenets919": (40.4, 40.1),
+    "fcn_vit-b16-mae-sup_8xb32-100e_imagenets919": (61.7, 61.4),
+    "fcn_vit-s16-sere_8xb32-100e_imagenets919": (40.9, 40.7),
+    "fcn_vit-s16-sere-sup_8xb32-100e_imagenets919": (59.4, 58.9),
+}
+THRESHOLDS = {50: 0.41, 300: 0.40, 919: 0.37}
 FOLDER_CATEGORIES = {"Flowers15": 15, "mini_imagenets": 9}
 # Validation and test mIoU that the authors report.
 PUBLISHED = {
@@ -53,17 +61,40 @@ def test_collections_and_their_pages_exist():
     assert all((ROOT / collection["README"]).is_file() for collection in COLLECTIONS)
 
 
+def authors_figures(other_recipe):
+    figures = {}
+    for entry in ENTRIES:
+        for result in entry.get("Results", ()):
+            metrics = result["Metrics"]
+            if result["Figures"] == "authors" and ("own recipe" in result.get("Remark", "")) is other_recipe:
+                figures.setdefault(entry["Name"], []).append((metrics["mIoU (val)"], metrics["mIoU (test)"]))
+    return figures
+
+
 def test_published_figures():
-    figures = {
-        entry["Name"]: [
-            (result["Metrics"]["mIoU (val)"], result["Metrics"]["mIoU (test)"])
-            for result in entry["Results"]
-            if result["Figures"] == "authors"
-        ]
+    assert authors_figures(other_recipe=False) == PUBLISHED
+    assert authors_figures(other_recipe=True) == {name: [figures] for name, figures in OTHER_RECIPE.items()}
+
+
+def test_rows_of_another_recipe_have_weights_of_their_own_or_none():
+    rows = [
+        (entry, result)
         for entry in ENTRIES
-        if any(result["Figures"] == "authors" for result in entry.get("Results", ()))
+        for result in entry.get("Results", ())
+        if "own recipe" in result.get("Remark", "")
+    ]
+    assert all("Weights" in result and result["Weights"] != entry["Weights"] for entry, result in rows)
+    assert [entry["Name"] for entry, result in rows if result["Weights"] is None] == [
+        "fcn_vit-s16-sere_8xb32-100e_imagenets919"
+    ]
+
+
+def test_published_thresholds_belong_to_the_centroids():
+    thresholds = {entry["Centroids"]: entry["Metadata"]["Threshold"] for entry in ENTRIES if "Centroids" in entry}
+    assert thresholds == {
+        f"https://github.com/LUSSeg/PASS/releases/download/pass/pass{n}_centroids.npy": threshold
+        for n, threshold in THRESHOLDS.items()
     }
-    assert figures == PUBLISHED
 
 
 @pytest.mark.parametrize("name", leaf_configs())
@@ -82,4 +113,4 @@ def test_model_builds_at_full_size(name, tmp_path):
         dataset = cfg.train_dataloader.dataset
         categories = dataset.get("subset") or FOLDER_CATEGORIES[Path(dataset.data_root).name]
         assert model.num_classes == 1 + categories
-        assert settings["test_cfg"]["limited_side"] == ("long" if name.startswith("semi/") else "height")
+        assert settings["test_cfg"]["limited_side"] == ("long" if Path(name).name.startswith("fcn_") else "height")

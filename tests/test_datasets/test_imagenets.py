@@ -223,6 +223,21 @@ def test_bad_arguments(tmp_path, write_split, arguments, error, message):
         ImageNetSDataset(**(dict(data_root=tmp_path) | arguments))
 
 
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("a/holiday.HEIC", r"a/holiday\.HEIC: photo of a format that is not read \(convert it to JPEG or PNG, or "),
+        ("a/holiday/1.jpg", r"a/holiday: photos in a folder that is not read \(1\.jpg; images lie in SPLIT/CATEGORY/ "),
+    ],
+)
+def test_photos_that_are_not_read_are_errors(tmp_path, write_split, name, message):
+    write_split("train", ["a"])
+    (tmp_path / "train" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "train" / name).touch()
+    with pytest.raises(ValueError, match=rf"(?s)1 problem\(s\) in the train split of .*/train/{message}"):
+        ImageNetSDataset(tmp_path)
+
+
 def test_indices_take_the_first_images(tmp_path, write_split):
     write_split("train", ["a", "b"], images=3)
     assert len(ImageNetSDataset(tmp_path, indices=4)) == 4

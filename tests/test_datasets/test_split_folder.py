@@ -15,10 +15,11 @@ def touch(root: Path, *names: str) -> None:
 
 def test_list_folder_follows_links_and_skips_what_is_hidden_or_no_image(tmp_path):
     touch(tmp_path, "b.PNG", "a.jpeg", ".c.png", "notes.txt", "x/1.png", ".hidden/1.png", "elsewhere.bin")
+    touch(tmp_path, "d.GIF", ".e.heic")
     (tmp_path / "link").symlink_to(tmp_path / "x")
     (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
     (tmp_path / "z.webp").symlink_to(tmp_path / "b.PNG")
-    assert list_folder(str(tmp_path)) == (["link", "x"], ["a.jpeg", "b.PNG", "z.webp"])
+    assert list_folder(str(tmp_path)) == (["link", "x"], ["a.jpeg", "b.PNG", "z.webp"], ["d.GIF"])
 
 
 def test_list_folder_names_a_missing_folder(tmp_path):
@@ -87,6 +88,35 @@ def test_scan_names_a_missing_saliency_map(tmp_path):
     touch(tmp_path, "train/1.jpg", "gray/2.png")
     _, problems = scan_split(str(tmp_path / "train"), (), saliency_root=str(tmp_path / "gray"))
     assert problems == [Problem(str(tmp_path / "gray" / "1.png"), "missing saliency map")]
+
+
+CONVERT = "convert it to JPEG or PNG, or read the folder with PhotoFolderDataset"
+MOVE = "images lie in SPLIT/CATEGORY/ or in SPLIT/ itself, so move them there"
+
+
+def test_scan_finds_photos_that_nobody_would_read(tmp_path):
+    touch(tmp_path, "train/a/1.jpg", "train/a/2.HEIC", "train/a/notes.txt", "train/b/1.jpg", "train/3.gif")
+    touch(tmp_path, "train/a/more/x/4.jpg", "train/a/more/5.avif", "train/a/.hidden/6.jpg", "train/b/papers/list.txt")
+    touch(tmp_path, "train/b/one/7.png", "train/b/one/.cache/8.png")
+    root = str(tmp_path / "train")
+    samples, problems = scan_split(root, ("a", "b"))
+    assert [sample.relative_path for sample in samples] == ["a/1", "b/1"]
+    assert problems == [
+        Problem(f"{root}/3.gif", "photo of a format that is not read", CONVERT),
+        Problem(f"{root}/a/2.HEIC", "photo of a format that is not read", CONVERT),
+        Problem(f"{root}/a/more", "photos in a folder that is not read", f"5.avif and 1 more; {MOVE}"),
+        Problem(f"{root}/b/one", "photos in a folder that is not read", f"7.png; {MOVE}"),
+    ]
+
+
+def test_a_flat_folder_of_other_formats_is_no_empty_folder(tmp_path):
+    touch(tmp_path, "train/1.heic", "train/2.jfif")
+    _, problems = scan_split(str(tmp_path / "train"), ())
+    assert [(Path(problem.path).name, problem.kind) for problem in problems] == [
+        ("1.heic", "photo of a format that is not read"),
+        ("2.jfif", "photo of a format that is not read"),
+        ("train", "no images"),
+    ]
 
 
 def test_other_categories_may_be_allowed(tmp_path):

@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.utils.data import DataLoader
 
 from mmluss.evaluation import LUSSMetric
+from tests.helpers.two_processes import PROCESSES, run_in_two_processes
 
 NUM = 4
-RANKS = 2
 
 
 class ListDataset(list):
@@ -44,23 +42,18 @@ def score(images: list, options: dict, batch: int) -> dict[str, float]:
 
 
 def work(rank: int, folder: str, images: list, runs: list[tuple[dict, int]]) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/init", rank=rank, world_size=RANKS)
     results = [score(images[:number], options, 2) for options, number in runs]
     torch.save(results, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
 
 
-def test_two_processes_equal_one(scenes: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
-    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+def test_two_processes_equal_one(scenes: Callable, tmp_path: Path) -> None:
     images = scenes(0, 7, NUM)
     options = [{}, {"thresholds": [0.2, 0.4, 0.6]}, {"matching": "majority"}, {"matching": "pixel"}]
     # An odd number of images makes the sampler repeat one; of a single image one rank has nothing but the repeated one.
     runs = [(chosen, number) for chosen in options for number in (7, 6, 1)]
     expected = [score(images[:number], chosen, 3) for chosen, number in runs]
-    mp.spawn(work, (str(tmp_path), images, runs), RANKS)
-    for rank in range(RANKS):
+    run_in_two_processes(work, str(tmp_path), images, runs)
+    for rank in range(PROCESSES):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         for left, right in zip(found, expected, strict=True):
             assert left == pytest.approx(right, nan_ok=True)

@@ -1,11 +1,12 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import doctest
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
-from mmluss.evaluation import LUSSMetric, evaluation
+from mmluss.evaluation import LUSSMetric, ThresholdSweep, evaluation
 from mmluss.evaluation.evaluation import Evaluation
 
 
@@ -35,10 +36,20 @@ def test_a_given_matching_may_name_more_ids_than_categories(tmp_path) -> None:
     found.update(counts, np.array([[1, 5], [0, 3]]), np.array([[2, 2], [0, 1]]))
     scores = found.result(counts).scores
     assert scores["mIoU"] == pytest.approx(200 / 3)
-    with pytest.raises(ValueError, match=r"photo: prediction holds id 6; expected 0\.\.5"):
+    with pytest.raises(ValueError, match=r"photo: prediction holds id 6; expected 0\.\.5, as num_clusters=5"):
         found.update(counts, np.array([[6]]), np.array([[1]]), name="photo")
 
 
-def test_old_name_of_num_clusters_loads_with_a_warning() -> None:
-    with pytest.warns(DeprecationWarning, match='"num_clusters"'):
-        assert LUSSMetric(num_predicted=7).num_clusters == 7
+@pytest.mark.parametrize("owner", [LUSSMetric, partial(ThresholdSweep, 4)])
+def test_old_name_of_num_clusters_loads_with_a_warning(owner) -> None:
+    with pytest.warns(FutureWarning, match='"num_clusters"'):
+        assert owner(num_predicted=7).num_clusters == 7
+
+
+def test_ids_up_to_the_old_name_s_number_are_counted() -> None:
+    with pytest.warns(FutureWarning, match='"num_predicted" is called "num_clusters" now'):
+        sweep = ThresholdSweep(2, [0.25, 0.75], num_predicted=5)
+    sweep.update(np.array([[5, 5, 0]]), np.array([[1, 1, 0]]), np.array([[0.5, 0.9, 0.1]]))
+    assert sweep.compute()["miou"] == pytest.approx([200 / 3, 100 * (1 / 2 + 1 / 2) / 3])
+    with pytest.raises(ValueError, match=r"expected 0\.\.5, as num_clusters=5"):
+        sweep.update(np.array([[6]]), np.array([[1]]), np.array([[0.5]]))

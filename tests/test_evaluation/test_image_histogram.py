@@ -53,7 +53,7 @@ def test_maps_that_cannot_be_compared_are_named(predicted, true, message: str) -
 @pytest.mark.parametrize(
     ("predicted", "true", "message"),
     [
-        ([0, 4], [0, 3], "a.png: prediction holds id 4; expected 0..3$"),
+        ([0, 4], [0, 3], "a.png: prediction holds id 4; expected 0..3 \\(num_clusters\\)$"),
         ([-1, 2], [0, 3], "a.png: prediction holds id -1"),
         ([0], [5], "a.png: ground truth holds id 5; expected 0..4 or 1000 = ignored"),
         ([0], [4, 999, 1000], "a.png: ground truth holds id 999"),

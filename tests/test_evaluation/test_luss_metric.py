@@ -11,8 +11,11 @@ from mmengine.structures import PixelData
 from mmseg.registry import METRICS
 from mmseg.structures import SegDataSample
 
-from mmluss.datasets.label_codec import read_label_map
+from mmluss.datasets.label_codec import read_label_map, write_label_map
+from mmluss.datasets.score_codec import read_score_map
 from mmluss.evaluation import LabelCounts, LUSSMetric
+from mmluss.evaluation.evaluation import Evaluation
+from mmluss.evaluation.folder import count_folder, names_to_score
 from mmluss.evaluation.scores import compute_scores, find_matching
 from tests.test_evaluation.slow_reference import slow_scores
 
@@ -135,6 +138,20 @@ def test_predictions_are_written_as_they_are(scenes, tmp_path: Path, format_only
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 3
 
 
+@pytest.mark.parametrize("writes", [False, True])
+def test_without_masks_predictions_are_written_if_asked_for(scenes, tmp_path: Path, writes: bool) -> None:
+    samples = [data_sample(image, index) for index, image in enumerate(scenes(4, 3, NUM))]
+    for sample in samples:
+        del sample.gt_sem_seg
+    # tools/test.py --out sets both.
+    out = dict(output_dir=str(tmp_path), keep_results=True) if writes else {}
+    evaluator = Evaluator(LUSSMetric(has_masks=False, **out))
+    evaluator.dataset_meta = {"classes": ("other",)}
+    evaluator.process(samples, None)
+    assert evaluator.evaluate(3) == {}
+    assert len(list(tmp_path.rglob("*.png"))) == (3 if writes else 0)
+
+
 def test_metric_starts_anew_after_each_evaluation(scenes) -> None:
     images = scenes(5, 4, NUM)
     metric = LUSSMetric()
@@ -212,3 +229,33 @@ def test_perfect_prediction_of_ids_above_255() -> None:
     counts = LabelCounts(919)
     counts.update(true.astype(np.uint16), true.astype(np.uint16))
     assert compute_scores(counts, find_matching(counts, "image"))[0]["mIoU"] == pytest.approx(200 / 920)
+
+
+def test_scores_and_predictions_are_stored_for_later_thresholds(scenes, tmp_path: Path) -> None:
+    images = scenes(5, 3, NUM)
+    folders = dict(output_dir=str(tmp_path / "pred"), score_dir=str(tmp_path / "score"))
+    run(images, score=True, thresholds=[0.2, 0.6], **folders)
+    for index, (_, category, score) in enumerate(images):
+        name = f"n0{index % 3}/{index}.png"
+        np.testing.assert_array_equal(read_label_map(tmp_path / "pred" / name), category)
+        np.testing.assert_allclose(read_score_map(tmp_path / "score" / name), score, atol=1e-5)
+
+
+def test_stored_scores_give_the_threshold_of_the_run(scenes, tmp_path: Path) -> None:
+    images = scenes(6, 5, NUM)
+    thresholds = [0.1, 0.35, 0.55, 0.85]
+    folders = dict(output_dir=str(tmp_path / "pred"), score_dir=str(tmp_path / "score"))
+    expected = run(images, score=True, thresholds=thresholds, **folders)
+    for index, (true, *_) in enumerate(images):
+        write_label_map(tmp_path / "gt" / f"n0{index % 3}" / f"{index}.png", true)
+    evaluation = Evaluation(NUM, thresholds=np.array(thresholds) - 1e-4)
+    names = names_to_score(tmp_path / "pred", tmp_path / "gt")
+    counts = count_folder(tmp_path / "pred", tmp_path / "gt", names, evaluation, scores=tmp_path / "score")
+    found = evaluation.result(counts).scores
+    assert found.pop("threshold") == pytest.approx(expected.pop("threshold") - 1e-4)
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_scores_without_predictions_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="set output_dir, too"):
+        LUSSMetric(score_dir=str(tmp_path))

@@ -50,7 +50,7 @@ def test_match_file_has_predicted_ids_ascending_then_zero(tmp_path) -> None:
         ('{"a": 1}', "not a JSON object"),
         ('{"1": 4}', "predicted id 1 is matched to 4; expected 0..3"),
         ('{"1": 1.5}', "predicted id 1 is matched to 1.5"),
-        ('{"-1": 1}', "predicted id -1 is negative"),
+        ('{"-1": 1}', r"predicted id -1; expected 0\.\.65535"),
     ],
 )
 def test_bad_match_file_is_named(tmp_path, text: str, message: str) -> None:

@@ -37,12 +37,24 @@ class GoldenCase:
         with np.load(self.path, allow_pickle=False) as file:
             return dict(file)
 
-    def limit(self, *keys: str) -> float:
-        """The number in one of the tolerances, written as "abs 1e-3", "1e-4 * max", "rel 2e-2" or "within 4 %"."""
+    def limit(self, *keys: str, before: str | None = None, after: str | None = None) -> float:
+        """The number in one of the tolerances, written as "abs 1e-3", "1e-4 * max", "rel 2e-2" or "within 4 %".
+
+        Args:
+            keys: Where the tolerance is.
+            before: Words that follow the number, where there are several; the last one before them counts.
+            after: Words that precede it.
+        """
         text: Any = self.tolerance
         for key in keys:
             text = text[key]
-        value, percent = re.search(r"(\d[\d.]*(?:e-?\d+)?)( %)?", text).groups()
+        if isinstance(text, int | float):
+            return float(text)
+        for words in filter(None, (before, after)):
+            assert words in text, f"{self.name}: no {words!r} in the tolerance {text!r}"
+        text = text.partition(after)[2] if after else text.partition(before)[0] if before else text
+        numbers = re.findall(r"(?<![\w.])(\d[\d.]*(?:e-?\d+)?)( %)?", text)
+        value, percent = numbers[-1] if before else numbers[0]
         return float(value) / (100 if percent else 1)
 
 

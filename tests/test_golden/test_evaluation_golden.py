@@ -15,8 +15,6 @@ from mmluss.evaluation.matching import assign_one_to_one, match_to_json, read_ma
 from mmluss.evaluation.scores import compute_scores
 from mmluss.evaluation.submission import Method, write_submission
 
-METRIC_TOLERANCE = 2e-3
-
 
 def maps(arrays: dict[str, np.ndarray], kind: str) -> list[np.ndarray]:
     return [arrays[f"{kind}{i}"] for i in range(sum(key.removeprefix(kind).isdigit() for key in arrays))]
@@ -41,8 +39,8 @@ def evaluate(num: int, true: list, predicted: list, scores_file, score: list | N
 
 def assert_scores(case, found: dict, metrics: np.ndarray, ious: np.ndarray) -> None:
     values = [found["result"][name] for name in case.settings["metrics"]]
-    np.testing.assert_allclose(values, metrics, rtol=0, atol=METRIC_TOLERANCE)
-    np.testing.assert_allclose(found["classes"]["IoU"], ious, rtol=0, atol=METRIC_TOLERANCE)
+    np.testing.assert_allclose(values, metrics, rtol=0, atol=case.limit("metrics"))
+    np.testing.assert_allclose(found["classes"]["IoU"], ious, rtol=0, atol=case.limit("ious"))
 
 
 def assert_match(found: np.ndarray, forced: np.ndarray) -> None:
@@ -89,7 +87,8 @@ def test_best_threshold(case, tmp_path) -> None:
     column = case.settings["metrics"].index("mIoU")
     unique = arrays["curve_unique"] == 1
     curve = np.array(found["sweep"]["mIoU"])
-    np.testing.assert_allclose(curve[unique], arrays["curve_metrics"][unique, column], rtol=0, atol=METRIC_TOLERANCE)
+    expected = arrays["curve_metrics"][unique, column]
+    np.testing.assert_allclose(curve[unique], expected, rtol=0, atol=case.limit("metrics"))
 
 
 @pytest.mark.golden_kind("evaluation")
@@ -108,8 +107,8 @@ def test_all_scores_at_every_threshold(case) -> None:
         assert_match(match[1:] - 1, arrays["curve_forced_match"][index])
         scores, classes = compute_scores(counts, match)
         values = [scores[name] for name in case.settings["metrics"]]
-        np.testing.assert_allclose(values, arrays["curve_metrics"][index], rtol=0, atol=METRIC_TOLERANCE)
-        np.testing.assert_allclose(classes["IoU"], arrays["curve_ious"][index], rtol=0, atol=METRIC_TOLERANCE)
+        np.testing.assert_allclose(values, arrays["curve_metrics"][index], rtol=0, atol=case.limit("metrics"))
+        np.testing.assert_allclose(classes["IoU"], arrays["curve_ious"][index], rtol=0, atol=case.limit("ious"))
 
 
 @pytest.mark.golden_kind("match_json")

@@ -22,9 +22,9 @@ class StoredLogits(nn.Module):
         return (self.logits[None],)
 
 
-def assert_labels(item: dict, computed: torch.Tensor, expected: np.ndarray) -> None:
+def assert_labels(item: dict, computed: torch.Tensor, expected: np.ndarray, equal: float) -> None:
     labels = computed.numpy().astype(np.uint16)
-    assert (labels == expected).mean() >= 0.9999
+    assert (labels == expected).mean() >= equal
     if (labels == expected).all():
         assert hashlib.sha256(labels.tobytes()).hexdigest() == item["sha256_of_uint16_bytes"]
 
@@ -34,7 +34,8 @@ def test_label_maps(case):
     stored = case.arrays
     for item in case.settings["items"]:
         logits = torch.from_numpy(stored[f"logits{item['i']}"])
-        assert_labels(item, label_map(logits, item["image_hw"], item["max_res"]), stored[f"label{item['i']}"])
+        labels = label_map(logits, item["image_hw"], item["max_res"])
+        assert_labels(item, labels, stored[f"label{item['i']}"], case.limit("label"))
 
 
 @pytest.mark.golden_kind("inference")
@@ -51,4 +52,4 @@ def test_segmentor_predicts_them(case):
         sample = SegDataSample(metainfo=dict(ori_shape=tuple(item["image_hw"])))
         with torch.no_grad():
             (predicted,) = model.predict(torch.zeros(1, 3, 8, 8), [sample])
-        assert_labels(item, predicted.pred_sem_seg.data[0], stored[f"label{item['i']}"])
+        assert_labels(item, predicted.pred_sem_seg.data[0], stored[f"label{item['i']}"], case.limit("label"))

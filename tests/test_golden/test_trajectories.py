@@ -106,7 +106,7 @@ def train(case, model, samples, collate, hooks, start, folder):
 
 def assert_trajectory(case, runner, recorder, series: dict[str, list[float]]) -> None:
     stored = case.arrays
-    np.testing.assert_allclose(recorder.lr, stored["lr"], rtol=case.limit("lr"), atol=1e-9)
+    np.testing.assert_allclose(recorder.lr, stored["lr"], rtol=case.limit("lr"))
     limits = case.tolerance["losses_abs_per_iteration"]
     for name, tolerance in limits.items():
         assert (np.abs(np.array(series[name]) - stored[name]) <= tolerance).all(), (name, series[name], stored[name])
@@ -119,7 +119,7 @@ def assert_trajectory(case, runner, recorder, series: dict[str, list[float]]) ->
     assert norms.keys() == set(names)
     for name, expected in zip(names, stored["final_norms"], strict=True):
         if not NOISE.fullmatch(name):
-            np.testing.assert_allclose(norms[name], expected, rtol=relative, atol=1e-6, err_msg=name)
+            np.testing.assert_allclose(norms[name], expected, rtol=relative, err_msg=name)
     for key in (key for key in stored if key.startswith("final.")):
         scale = np.abs(stored[key]).max()
         np.testing.assert_allclose(final[key.removeprefix("final.")], stored[key], rtol=0, atol=relative * scale)

@@ -19,7 +19,7 @@ SIZES = dict(
 
 
 @pytest.mark.parametrize("model_class", [PASSPretrainer, PixelAttentionSegmentor])
-def test_average_follows_the_model_while_its_queue_grows(model_class):
+def test_average_follows_the_model_while_its_queue_fills(model_class):
     torch.manual_seed(0)
     model = model_class(**SIZES).train()
     model.queue.active = True

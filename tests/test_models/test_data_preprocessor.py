@@ -70,7 +70,7 @@ def test_padding_of_labels_is_ignored(size):
 
 
 def test_former_name_still_works():
-    with pytest.warns(DeprecationWarning, match="LUSSDataPreProcessor"):
+    with pytest.warns(FutureWarning, match="LUSSDataPreProcessor"):
         former = MODELS.build(dict(type="MultiCropDataPreProcessor", mean=MEAN, std=STD))
     assert isinstance(former, LUSSDataPreProcessor)
     assert not former.channel_conversion and former.seg_pad_val == 255

@@ -91,7 +91,7 @@ def test_labels_equal_a_double_loop(k, temperature, upsampling, max_similarities
     np.testing.assert_array_equal(result.numpy()[~unsure], expected[~unsure])
 
 
-def test_fewer_supports_than_neighbours():
+def test_fewer_supports_than_neighbors():
     supports, labels = torch.eye(3), torch.tensor([0, 50, 919])
     result = knn_labels(torch.eye(3)[:, None], supports, labels, k=10, upsampling=1)
     assert result.tolist() == [[0, 50, 919]]

@@ -141,7 +141,7 @@ def test_names_of_earlier_releases_load():
     }
     assert f"{NAMES[0]}.op_layer.weight" in former
     before = own[f"{NAMES[0]}.weight"].clone()
-    with pytest.warns(DeprecationWarning, match="op_layer"):
+    with pytest.warns(FutureWarning, match="op_layer"):
         model.load_state_dict(former, strict=False)
     torch.testing.assert_close(model.state_dict()[f"{NAMES[0]}.weight"], before + 1)
 

@@ -1,19 +1,18 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Two processes with half of a batch each compute what one process computes with all of it."""
 
-import os
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import distributed, multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
 from mmluss.models import EmbeddingQueue, PASSPretrainer
 from mmluss.models.sinkhorn import sinkhorn
+from tests.helpers.two_processes import PROCESSES, run_in_two_processes
 
-PROCESSES, BATCH, STEPS = 2, 8, 4
+BATCH, STEPS = 8, 4
 
 
 def example() -> dict:
@@ -57,7 +56,7 @@ def compute(rank: int, processes: int) -> dict:
     for step in data["embeddings"]:
         queue.push([share(embeddings, rank, processes) for embeddings in step])
     results["queue"] = queue.embeddings
-    results["queue_rows"] = torch.stack([queue.rows(0), queue.rows(1)])
+    results["queue_rows"] = torch.stack([queue.rows(crop, BATCH // processes) for crop in range(2)])
 
     model = build_pretrainer()
     run = DistributedDataParallel(model) if processes > 1 else model
@@ -74,17 +73,13 @@ def compute(rank: int, processes: int) -> dict:
 
 
 def work(rank: int, folder: str) -> None:
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=PROCESSES)
     torch.save(compute(rank, PROCESSES), Path(folder) / f"{rank}.pth")
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory) -> list[dict]:
     folder = tmp_path_factory.mktemp("two_processes")
-    multiprocessing.spawn(work, (str(folder),), nprocs=PROCESSES)
+    run_in_two_processes(work, str(folder))
     return [torch.load(folder / f"{rank}.pth", weights_only=True) for rank in range(PROCESSES)]
 
 

@@ -81,6 +81,18 @@ def test_lists_every_problem_in_one_pass(data_root, capsys):
     assert rows == [["train", "2", "8", "0", "0", "1"], ["validation", "2", "8", "7", "0", "7"]]
 
 
+def test_photos_that_are_not_read_are_listed_without_being_read(data_root, capsys):
+    (data_root / "train" / "a" / "deep").mkdir()
+    (data_root / "train" / "a" / "deep" / "1.jpg").touch()
+    (data_root / "train" / "b" / "1.gif").touch()
+    status, out = run(capsys, data_root, "--num-workers", 0)
+    assert status == 1
+    assert [line.partition(" (")[0] for line in out.splitlines() if line.startswith(str(data_root))] == [
+        f"{data_root}/train/a/deep: photos in a folder that is not read",
+        f"{data_root}/train/b/1.gif: photo of a format that is not read",
+    ]
+
+
 def test_pseudo_labels_and_saliency_maps(data_root, capsys):
     for category in "ab":
         for image in range(4):

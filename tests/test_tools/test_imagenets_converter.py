@@ -1,5 +1,4 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-import importlib.util
 import os
 import zipfile
 from collections import Counter
@@ -10,60 +9,15 @@ from mmengine.logging import MMLogger
 
 from mmluss.datasets import ImageNetSDataset
 from mmluss.datasets.categories import subset_categories
+from mmluss.datasets.mask_archives import MASK_ARCHIVES
+from tests.helpers.tiny_imagenets import COUNTS, converter, write_source
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "dataset_converters" / "imagenets.py"
 LISTS = Path(__file__).resolve().parents[3] / "shared" / "lists"
-_spec = importlib.util.spec_from_file_location("imagenets_converter", TOOL)
-converter = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(converter)
-
-# Each category has one validation image, one test image, and training images that are train-semi, too.
-TRAIN_IMAGES = {50: 2, 919: 1}
-COUNTS = {
-    50: {"train": 100, "train-semi": 100, "validation": 50, "test": 50},
-    919: {"train": 924, "train-semi": 919, "validation": 919, "test": 919, "train-full": 925},
-}
-
-
-def fill(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
 
 
 def make_source(root: Path, subset: int, flat: bool = False) -> tuple[Path, Path, Path]:
-    """A tiny ImageNet-1k, lists in a checkout, and an annotation archive; files hold their own names."""
-    categories = subset_categories(subset)
-    imagenet, lists, archives = root / "imagenet", root / "checkout" / "data" / "lists", root / "archives"
-    ilsvrc = [*categories, *converter.MERGED_CATEGORIES, "n99999999"] if subset == 919 else categories
-    for category in ilsvrc:
-        for name in (f"{category}_{index}.JPEG" for index in range(TRAIN_IMAGES[subset])):
-            fill(imagenet / "train" / category / name, name)
-    semi, splits = [], {"validation": [], "test": []}
-    for position, category in enumerate(categories):
-        semi += [f"{category}/{category}_{index}" for index in range(TRAIN_IMAGES[subset])]
-        for offset, mapping in enumerate(splits.values()):
-            name = f"ILSVRC2012_val_{2 * position + offset:08d}.JPEG"
-            # As in the real lists the folder of ILSVRC may be another category's.
-            source = categories[position - 1]
-            mapping.append(f"{source}/{name} {category}/{name}")
-            fill(imagenet / "val" / ("" if flat else source) / name, name)
-    if subset == 919:
-        semi[semi.index("n15075141/n15075141_0")] = "n15075141/n03887697_0"
-    fill(lists / f"ImageNetS_categories_im{subset}.txt", "\n".join(categories))
-    fill(lists / "ImageNetS_categories_im50.txt", "\n".join(subset_categories(50)))
-    fill(lists / f"ImageNetSemi_im{subset}_train.txt", "\n".join(f"{name}.JPEG {name}.png" for name in semi))
-    masks = [f"train-semi-segmentation/{name}.png" for name in semi]
-    for split, mapping in splits.items():
-        fill(lists / f"ImageNetS_im{subset}_mapping_{split}.txt", "\n".join(mapping))
-    images = [line.split()[1] for line in splits["validation"]]
-    pairs = "\n".join(f"{image} {image.replace('.JPEG', '.png')}" for image in images)
-    fill(lists / f"ImageNetS_im{subset}_validation.txt", pairs)
-    masks += [f"validation-segmentation/{image.replace('.JPEG', '.png')}" for image in images]
-    archives.mkdir(exist_ok=True)
-    with zipfile.ZipFile(archives / f"ImageNetS{subset}.zip", "w") as archive:
-        for mask in masks:
-            archive.writestr(f"ImageNetS{subset}/{mask}", mask)
-    return imagenet, root / "checkout", archives
+    """A source whose files hold their own names."""
+    return write_source(root, subset, lambda path: path.write_text(path.name), lambda name: name.encode(), flat)
 
 
 def prepare(source, out: Path, subset: int, *options: str) -> int:
@@ -118,6 +72,14 @@ def test_prepares_a_subset(tmp_path, flat, options):
     assert bool(links) is (not options)
     for split in ("train", "train-semi", "validation", "test"):
         assert len(ImageNetSDataset(root, subset=50, split=split)) == COUNTS[50][split]
+
+
+@pytest.mark.usefixtures("_tiny_counts")
+def test_archive_under_its_published_name(tmp_path):
+    source = make_source(tmp_path, 50)
+    (source[2] / "ImageNetS50.zip").rename(source[2] / MASK_ARCHIVES[50])
+    assert prepare(source, tmp_path / "out", 50) == 0
+    assert len(list((tmp_path / "out" / "ImageNetS50" / "validation-segmentation").rglob("*.png"))) == 50
 
 
 @pytest.mark.usefixtures("_tiny_counts")
@@ -229,7 +191,7 @@ def path_out_of_the_folder(imagenet, lists, archives):
         (remove_train_folder, FileNotFoundError, r"train/n01443537: no such folder; is this a complete copy"),
         (remove_train_image, FileNotFoundError, r"n01443537_1\.JPEG: no such image \(1 images of the train-semi split"),
         (remove_validation_image, FileNotFoundError, r"00000004\.JPEG: no such image \(1 images of the validation"),
-        (remove_archive, FileNotFoundError, r"ImageNetS50\.zip: no such annotation archive"),
+        (remove_archive, FileNotFoundError, r"no annotation archive ImageNetS50-\w+\.zip or ImageNetS50\.zip"),
         (empty_archive, FileNotFoundError, r"lacks 150 masks, the first is train-semi-segmentation/n01443537/"),
         (remove_list, FileNotFoundError, r"ImageNetSemi_im50_train\.txt: no such list"),
         (remove_lists, FileNotFoundError, r"no ImageNetS_categories_im50\.txt in it; give the ImageNet-S toolbox's"),

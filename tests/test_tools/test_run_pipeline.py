@@ -1,10 +1,12 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import runpy
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.device import get_device
 
 import mmluss.apis
 from mmluss.apis.mmseg_tools import config_root
@@ -19,7 +21,8 @@ def run_tool(monkeypatch, tmp_path):
     class Built(Exception):
         pass
 
-    def build(cfg, work_dir, data_root, screen=None):
+    def build(cfg, work_dir, data_root, screen=None, launch=None):
+        launchers.append(launch)
         raise Built(cfg, work_dir, data_root)
 
     def start(*arguments):
@@ -29,7 +32,10 @@ def run_tool(monkeypatch, tmp_path):
             runpy.run_path(str(TOOL), run_name="__main__")
         return built.value.args
 
+    launchers = start.launchers = []
     monkeypatch.chdir(tmp_path)
+    # The tool ends in an orderly way when it is told to, this process as it always did.
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     return start
 
 
@@ -73,3 +79,36 @@ def test_unknown_option_names_the_nearest(option, hint, run_tool):
 def test_unknown_config_names_similar_ones(run_tool):
     with pytest.raises(SystemExit, match=r"(?s)no config 'pass_r18_flower15'.*pipelines/pass_r18_flowers15.py"):
         run_tool("pass_r18_flower15")
+
+
+def test_mixed_precision_is_for_all_trainings(run_tool):
+    cfg, *_ = run_tool(
+        "pass_r18_imagenets50", "--amp", "--cfg-options", "overrides.finetune.optim_wrapper.optimizer.lr=3"
+    )
+    wrappers = [cfg.overrides[step].optim_wrapper for step in ("pretrain", "pixel_attention", "finetune")]
+    assert all((wrapper.type, wrapper.loss_scale) == ("AmpOptimWrapper", "dynamic") for wrapper in wrappers)
+    assert wrappers[2].optimizer.lr == 3 and cfg.overrides.finetune.train_cfg.val_begin == 21
+    assert "optim_wrapper" not in str(run_tool("pass_r18_imagenets50")[0].overrides)
+
+
+def test_launcher_says_how_many_processes(run_tool, monkeypatch, capsys):
+    monkeypatch.delenv("RANK", raising=False)
+    run_tool("pass_r18_imagenets50")
+    run_tool("pass_r18_imagenets50", "--launcher", "pytorch", "--gpus", "1")
+    if get_device() == "cpu":
+        run_tool("pass_r18_imagenets50", "--launcher", "pytorch", "--gpus", "3")
+        assert [launcher.processes for launcher in run_tool.launchers] == [1, 1, 3]
+        assert "No GPU here: 3 processes on CPUs, joined by gloo." in capsys.readouterr().err
+
+
+def test_a_launcher_without_processes_is_an_error(run_tool):
+    with pytest.raises(SystemExit, match="needs --gpus N, or to be started by torchrun"):
+        run_tool("pass_r18_imagenets50", "--launcher", "pytorch")
+
+
+def test_submission_can_be_left_out_or_described(run_tool):
+    cfg, *_ = run_tool("pass_r18_imagenets50", "--cfg-options", "submission.name=Mine")
+    assert cfg.submission.name == "Mine" and cfg.submission.networks == "ResNet-18"
+    assert run_tool("pass_r18_imagenets50", "--cfg-options", "submission=None")[0].submission is None
+    with pytest.raises(SystemExit, match=r"did you mean 'submission\.networks'"):
+        run_tool("pass_r18_imagenets50", "--cfg-options", "submission.network=ResNet-50")

@@ -24,8 +24,10 @@ from rich.table import Table
 
 from mmluss.datasets.categories import SUBSETS, subset_categories
 from mmluss.datasets.imagenets import SPLITS_WITH_MASKS
-from mmluss.datasets.split_folder import list_folder, list_images
+from mmluss.datasets.mask_archives import find_mask_archive
+from mmluss.datasets.split_folder import list_folder
 from mmluss.utils.atomic_files import replace_by
+from mmluss.utils.safe_paths import leads_out
 
 # ILSVRC folders whose images belong to another category of ImageNet-S-919.
 MERGED_CATEGORIES = {
@@ -49,7 +51,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("lists", type=Path, help="the toolbox's checkout, or its folder of lists")
     parser.add_argument("out", type=Path, help="folder to put ImageNetS50, ImageNetS300 and ImageNetS919 in")
     parser.add_argument(
-        "--annotations", type=Path, help="folder of ImageNetS50.zip, ImageNetS300.zip, ImageNetS919.zip"
+        "--annotations", type=Path, help="folder of the archives of masks, with or without the hash in their names"
     )
     parser.add_argument("--subsets", type=int, nargs="+", choices=SUBSETS, default=SUBSETS)
     parser.add_argument("--copy", action="store_true", help="copy the images, do not link them")
@@ -88,15 +90,19 @@ def read_list(lists: Path, name: str) -> list[tuple[str, str]]:
 
     Raises:
         FileNotFoundError: Where the list is missing.
-        ValueError: Naming a line that does not hold two paths CATEGORY/NAME.
+        ValueError: Naming a line that does not hold two paths CATEGORY/NAME, or a file that is no text.
     """
     path = lists / name
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such list")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text in UTF-8") from error
     pairs = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         columns = line.split()
-        if len(columns) != 2 or any(column.count("/") != 1 or ".." in column for column in columns):
+        if len(columns) != 2 or any(column.count("/") != 1 or leads_out(column) for column in columns):
             raise ValueError(f"{path}, line {number}: not two paths CATEGORY/NAME: {line!r}")
         pairs.append((columns[0], columns[1]))
     return pairs
@@ -127,10 +133,10 @@ def list_split(imagenet: Path, lists: Path, subset: int, split: str) -> dict[str
 
 def index_images(folder: Path) -> dict[str, Path]:
     """Path of each image by name, in the folder and its category folders."""
-    folders, images = list_folder(str(folder))
-    index = {name: folder / name for name in images}
-    for category in folders:
-        index.update((name, folder / category / name) for name in list_images(str(folder / category)))
+    listing = list_folder(str(folder))
+    index = {name: folder / name for name in listing.images}
+    for category in listing.folders:
+        index.update((name, folder / category / name) for name in list_folder(str(folder / category)).images)
     return index
 
 
@@ -150,7 +156,7 @@ def train_full_tasks(imagenet: Path, root: Path, copy: bool) -> list[Task]:
         return [_folder_task([source], target, copy)]
     if target.is_symlink():
         target.unlink()
-    return [_folder_task([source / name], target / name, copy) for name in list_folder(str(source))[0]]
+    return [_folder_task([source / name], target / name, copy) for name in list_folder(str(source)).folders]
 
 
 def _folder_task(sources: list[Path], target: Path, copy: bool) -> Task:
@@ -167,7 +173,7 @@ def fill(sources: list[Path], target: Path, copy: bool) -> None:
     if target.is_symlink():
         target.unlink()
     for source in sources:
-        for name in list_images(str(source)):
+        for name in list_folder(str(source)).images:
             place(source / name, target / name, copy)
 
 
@@ -195,10 +201,8 @@ def extract_masks(archive: Path, lists: Path, root: Path, subset: int) -> None:
     """Write the masks of train-semi and validation from an annotation archive.
 
     Raises:
-        FileNotFoundError: Where there is no such archive, or it lacks masks of the lists.
+        FileNotFoundError: Where it lacks masks of the lists.
     """
-    if not archive.is_file():
-        raise FileNotFoundError(f"{archive}: no such annotation archive")
     names = (f"ImageNetSemi_im{subset}_train.txt", f"ImageNetS_im{subset}_validation.txt")
     wanted = [
         f"{split}-segmentation/{mask}"
@@ -236,14 +240,14 @@ def prepare_subset(args: argparse.Namespace, lists: Path, subset: int, pool: Exe
     for _ in track(done, f"ImageNet-S-{subset}: images", len(tasks)):
         pass
     if args.annotations is not None:
-        extract_masks(args.annotations / f"ImageNetS{subset}.zip", lists, root, subset)
+        extract_masks(find_mask_archive(args.annotations, subset), lists, root, subset)
         counts = counts | {f"{split}-segmentation": counts[split] for split in SPLITS_WITH_MASKS}
     return {split: (count_images(root / split), count) for split, count in counts.items()}
 
 
 def count_images(folder: Path) -> int:
     """Number of images in the category folders of a split."""
-    return sum(len(list_images(str(folder / category))) for category in list_folder(str(folder))[0])
+    return sum(len(list_folder(str(folder / category)).images) for category in list_folder(str(folder)).folders)
 
 
 def require_folder(path: Path) -> Path:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from mmluss.datasets.mask_archives import MASK_ARCHIVES, MASK_ARCHIVES_ADDRESS
+
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ("authors", "this project")
 INTRODUCTION = """# Model zoo
@@ -26,7 +28,28 @@ here with the config named. Figures of different protocols must not be compared:
 | semi-supervised | the masks of `train-semi`; for 50 and 300 categories no pretraining on other images |
 | distance matching | the masks of `train-semi` as supports; nothing is trained |
 
-Weights of the authors are not kept here. Their files convert with `tools/model_converters/`, or load as they are.
+Files of the authors are not kept here. One command downloads them and checks what came; they load as they are, or
+convert with `tools/model_converters/`:
+
+```bash
+python tools/misc/download.py --list
+python tools/misc/download.py pass-finetune_r18_8xb32-20e_imagenets50            # the trained model of a config
+python tools/misc/download.py --start fcn_vit-b16-mae_8xb32-100e_imagenets919    # what its training starts from
+python tools/misc/download.py pass50_centroids.npy                               # a file by its name, or by its address
+```
+
+*file* is the trained model, *start* what training starts from, *centroids* those of step 2 with the threshold that the
+authors chose for them. Nothing is published of the saliency variant, of semi-supervised models for 50 and 300
+categories, and of SERE without labels with mmsegmentation's own recipe (no right link).
+
+Rows of *mmsegmentation's own recipe* are the authors', too, but trained with another schedule (3,600 iterations in half
+precision) by configs of mmsegmentation 0.x, which are not here: compare with them, and do not expect the config of the
+row to give them.
+
+| masks of | archive |
+| --- | --- |
+{masks}
+
 """
 
 
@@ -55,7 +78,10 @@ def model_zoo(root: Path) -> str:
     Args:
         root: Folder of ``model-index.yml``.
     """
-    lines = [INTRODUCTION]
+    masks = (
+        f"| ImageNet-S-{subset} | [{name}]({MASK_ARCHIVES_ADDRESS}{name}) |" for subset, name in MASK_ARCHIVES.items()
+    )
+    lines = [INTRODUCTION.replace("{masks}", "\n".join(masks)).rstrip("\n"), ""]
     for collection, models in read_models(root).items():
         lines += [f"## {collection}", "", *_figures(models), ""]
         if not all(model.get("Results") for model in models):
@@ -70,7 +96,6 @@ def _figures(models: list[dict]) -> Iterator[str]:
         for result in model.get("Results", ()):
             metadata, metrics = model["Metadata"], result["Metrics"]
             remark = f" ({result['Remark']})" if "Remark" in result else ""
-            weights = f"[file]({model['Weights']})" if "Weights" in model else "-"
             cells = (
                 _link(model),
                 metadata["Backbone"],
@@ -79,22 +104,35 @@ def _figures(models: list[dict]) -> Iterator[str]:
                 metrics["mIoU (val)"],
                 metrics.get("mIoU (test)", "-"),
                 result["Figures"] + remark,
-                weights,
+                _files(model, result),
             )
             yield f"| {' | '.join(map(str, cells))} |"
 
 
 def _others(models: list[dict]) -> Iterator[str]:
-    yield "| config | backbone | data | protocol |"
-    yield "| --- | --- | --- | --- |"
+    yield "| config | backbone | data | protocol | weights |"
+    yield "| --- | --- | --- | --- | --- |"
     for model in models:
         if not model.get("Results"):
             metadata = model["Metadata"]
             step = f", step {metadata['Step']}" if "Step" in metadata else ""
             yield (
                 f"| {_link(model)} | {metadata['Backbone']} | {metadata['Training Data']} | "
-                f"{metadata['Protocol']}{step} |"
+                f"{metadata['Protocol']}{step} | {_files(model, {})} |"
             )
+
+
+def _files(model: dict, result: dict) -> str:
+    """Links to what is published of a model; a result may name other weights than the model's, or none."""
+    weights = result.get("Weights", model.get("Weights"))
+    files = dict(file=weights)
+    # Neither belongs to the weights of another recipe.
+    if "Weights" not in result:
+        files |= dict(centroids=model.get("Centroids"), start=model.get("Pretrained"))
+    links = [f"[{what}]({address})" for what, address in files.items() if address]
+    if "Threshold" in model["Metadata"]:
+        links.append(f"threshold {model['Metadata']['Threshold']:.2f}")
+    return ", ".join(links) or "-"
 
 
 def _link(model: dict) -> str:

@@ -8,6 +8,10 @@ pack = dict(
     meta_keys=("img_path", "seg_map_path", "relative_path", "category", "ori_shape", "img_shape"),
 )
 test_pipeline = [load_image, resize, load_labels, pack]
+flips = [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)]
+pack_flips = dict(pack, meta_keys=pack["meta_keys"] + ("flip", "flip_direction"))
+tta_resizes = [dict(resize, scale=192), resize, dict(resize, scale=320)]
+tta_pipeline = [load_image, dict(type="TestTimeAug", transforms=[tta_resizes, flips, [load_labels], [pack_flips]])]
 val_dataloader = dict(
     batch_size=1,
     num_workers=4,

@@ -7,4 +7,4 @@ optim_wrapper = dict(
 )
 param_scheduler = [dict(type="WarmupCosineLR", warmup=5, min_lr=1e-6, by_epoch=True, convert_to_iter_based=True)]
 auto_scale_lr = dict(enable=False, base_batch_size=256)
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=100, val_interval=100)
+train_cfg = dict(type="FullBatchTrainLoop", max_epochs=100, val_interval=100)

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from mmluss.datasets.photos.reading import read_photo
 from mmluss.utils.atomic_files import replace_file
-from mmluss.utils.image_files import IMAGE_SUFFIXES
+from mmluss.utils.image_files import is_photo
 
-PHOTO_SUFFIXES = IMAGE_SUFFIXES | {".gif", ".heic", ".heif", ".avif", ".jfif", ".jpe"}
 # What systems and programs put beside photos; nobody would miss these.
 _NO_PHOTOS = {"thumbs.db", "desktop.ini", "icon\r"}
 _SIDE_TO_CHECK = 64
@@ -101,7 +100,7 @@ def list_photos(
             if name.startswith(".") or name.lower() in _NO_PHOTOS:
                 continue
             path = Path(os.path.relpath(os.path.join(folder, name), root)).as_posix()
-            if os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES:
+            if is_photo(name):
                 found.photos.append(path)
             else:
                 found.skipped.append(SkippedFile(path, "not a photo by its suffix"))

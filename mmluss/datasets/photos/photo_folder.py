@@ -11,6 +11,8 @@ from mmseg.registry import DATASETS
 from mmluss.datasets.categories import cluster_metainfo, palette
 from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.datasets.photos.listing import list_photos
+from mmluss.utils.image_files import PHOTO_SUFFIXES
+from mmluss.utils.safe_paths import leads_out
 
 
 @DATASETS.register_module()
@@ -26,13 +28,13 @@ class PhotoFolderDataset(BaseSegDataset):
         photo_list: Text file with the paths below it to take, one a line, UTF-8; None to search the folder.
         label_root: Folder of label maps, or None or False for none.
         num_clusters: Highest id in the label maps; None where it does not matter.
-        pipeline: Transforms.
+        pipeline: Transforms; a first ``LoadImageFromFile`` is replaced by ``LoadPhoto``.
         metainfo: Additions to the meta information; ``classes`` are the names by id, the background's first.
         **kwargs: mmseg's ``BaseSegDataset`` arguments.
 
     Raises:
         FileNotFoundError: If there is no such folder, list or label map.
-        ValueError: If there is no photo.
+        ValueError: If there is no photo, or one of the list does not lie below the folder.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class PhotoFolderDataset(BaseSegDataset):
             data_root=str(data_root),
             data_prefix=dict(img_path=""),
             metainfo=metainfo,
-            pipeline=list(pipeline),
+            pipeline=[_photo_loader(step) if index == 0 else step for index, step in enumerate(pipeline)],
             ignore_index=IGNORE_INDEX,
             **kwargs,
         )
@@ -68,8 +70,13 @@ class PhotoFolderDataset(BaseSegDataset):
             photos = list_photos(self.data_root, check=False).photos
         else:
             photos = Path(self.photo_list).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        outside = [path for path in photos if leads_out(path)]
+        if outside:
+            raise ValueError(f"{self.photo_list}: {outside[0]!r} is no path below {self.data_root}")
         if not photos:
-            raise ValueError(f"{self.photo_list or self.data_root}: no photos")
+            raise ValueError(
+                f"{self.photo_list or self.data_root}: no photos (looked for {', '.join(sorted(PHOTO_SUFFIXES))})"
+            )
         samples: list[dict[str, Any]] = [
             dict(img_path=str(Path(self.data_root, path)), relative_path=path, category=0) for path in photos
         ]
@@ -87,3 +94,7 @@ class PhotoFolderDataset(BaseSegDataset):
         """A sample; see the class."""
         shared: dict[str, Any] = dict(max_id=self.num_clusters, label_map=None, reduce_zero_label=False, seg_fields=[])
         return super().get_data_info(idx) | shared
+
+
+def _photo_loader(step: dict | Callable) -> dict | Callable:
+    return dict(type="LoadPhoto") if isinstance(step, dict) and step["type"] == "LoadImageFromFile" else step

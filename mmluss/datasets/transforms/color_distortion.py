@@ -3,10 +3,10 @@
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine.utils import deprecated_api_warning
 from mmseg.registry import TRANSFORMS
 
 from mmluss.datasets.transforms import color_ops
+from mmluss.utils.renamed_arguments import renamed_arguments
 
 
 @TRANSFORMS.register_module()
@@ -31,7 +31,7 @@ class ColorDistortion(BaseTransform):
         ValueError: If a value lies outside of its range.
     """
 
-    @deprecated_api_warning({"grey_prob": "gray_prob"}, cls_name="ColorDistortion")
+    @renamed_arguments({"grey_prob": "gray_prob"}, "ColorDistortion")
     def __init__(
         self,
         brightness: float = 0.8,

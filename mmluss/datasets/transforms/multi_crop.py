@@ -58,6 +58,12 @@ class MultiCrop(BaseTransform):
 
     Raises:
         ValueError: If a setting is out of range, or, at work, if the image is not (H, W, 3) uint8.
+
+    Example:
+        >>> groups = [dict(size=32, number=2, scale=(0.2, 1.0)), dict(size=16, number=1, scale=(0.05, 0.2))]
+        >>> sample = MultiCrop(groups)(dict(img=np.zeros((48, 64, 3), np.uint8)))
+        >>> [crop.shape for crop in sample["crops"]], sample["overlap_grid"].shape
+        ([(32, 32, 3), (32, 32, 3), (16, 16, 3)], (2, 7, 7, 2))
     """
 
     def __init__(

@@ -25,6 +25,11 @@ def overlap_grid(rect_a: Sequence[float], rect_b: Sequence[float], size: int = 7
 
     Raises:
         ValueError: If a rectangle has no area or not five numbers, or if size is below 2.
+
+    Example:
+        >>> grid = overlap_grid((0, 0, 8, 8, 0), (4, 0, 8, 8, 0), size=3)
+        >>> grid[0, 0, :, 0].tolist(), grid[1, 0, :, 0].tolist()
+        ([0.0, 0.5, 1.0], [-1.0, -0.5, 0.0])
     """
     if any(len(rect) != 5 or rect[2] <= 0 or rect[3] <= 0 for rect in (rect_a, rect_b)):
         raise ValueError(f"a crop is (left, top, width > 0, height > 0, flip), not {rect_a} and {rect_b}")

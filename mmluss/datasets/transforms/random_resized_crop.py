@@ -8,7 +8,7 @@ from mmseg.registry import TRANSFORMS
 
 
 def resize_nearest(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Nearest-neighbour resize with aligned pixel centers, as Pillow does it; OpenCV's aligns corners.
+    """Nearest-neighbor resize with aligned pixel centers, as Pillow does it; OpenCV's aligns corners.
 
     Args:
         ids: (H, W) of any type.
@@ -27,7 +27,7 @@ def resize_nearest(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 class RandomResizedCropSeg(RandomResizedCrop):
     """mmpretrain's ``RandomResizedCrop`` that takes the label map along (mmpretrain's crops the image only).
 
-    The image is resized bilinearly with antialiasing, the labels by nearest neighbour.
+    The image is resized bilinearly with antialiasing, the labels by nearest neighbor.
 
     Required keys: ``img``, ``gt_seg_map`` (optional). Modified keys: ``img``, ``img_shape``, ``gt_seg_map``.
 

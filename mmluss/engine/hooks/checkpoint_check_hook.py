@@ -5,11 +5,11 @@ import copy
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
-from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
 from mmluss.checkpoints.kinds import check_covers, checkpoint_weights
+from mmluss.engine.tested_model import tested_model
 
 
 @HOOKS.register_module()
@@ -29,7 +29,7 @@ class CheckpointCheckHook(Hook):
         # The runner builds only the loop that it is about to run.
         if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
             return
-        model = get_ori_model(runner.model)
+        model = tested_model(runner.model)
         weights = checkpoint_weights(checkpoint)
         try:
             check_covers(weights, model, str(runner._load_from or runner.work_dir))

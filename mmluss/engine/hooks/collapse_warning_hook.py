@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Says so when pretraining learns nothing, or has diverged."""
+"""Says so when pretraining learns nothing."""
 
 import math
 
@@ -12,7 +12,7 @@ from mmseg.registry import HOOKS
 
 @HOOKS.register_module()
 class CollapseWarningHook(Hook):
-    """Warns while the image loss sits at ln K, its value when all prototypes look alike; stops at NaN.
+    """Warns while the image loss sits at ln K, its value when all prototypes look alike.
 
     Args:
         interval: Iterations over which the loss is averaged before it is judged.
@@ -33,22 +33,13 @@ class CollapseWarningHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Judge the mean loss of each interval.
-
-        Raises:
-            FloatingPointError: If the loss is NaN or infinite.
-        """
+        """Judge the mean loss of each interval."""
         self._sum = self._sum + (outputs or {})["i2i"]
         self._count += 1
         if self._count < self.interval:
             return
         mean = float(self._sum) / self._count
         self._sum, self._count = 0.0, 0
-        if not math.isfinite(mean):
-            raise FloatingPointError(
-                f"The loss became {mean} before iteration {runner.iter + 1}. Lower optim_wrapper.optimizer.lr, or look "
-                f"for broken images with tools/misc/check_dataset.py; the last good checkpoint is in {runner.work_dir}."
-            )
         model = get_ori_model(runner.model)
         uniform = math.log(model.prototypes.num_prototypes)
         self._flat_intervals = self._flat_intervals + 1 if abs(mean - uniform) < self.tolerance * uniform else 0

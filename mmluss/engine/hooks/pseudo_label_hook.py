@@ -12,15 +12,16 @@ from mmengine.dataset import BaseDataset
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import weights_to_cpu
-from mmengine.utils import deprecated_api_warning
 from mmpretrain.utils import get_ori_model
 from mmseg.registry import DATASETS, HOOKS
 
 from mmluss.checkpoints.files import write_checkpoint
+from mmluss.clustering.input_checks import check_inputs
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
-from mmluss.clustering.settings import PseudoLabelSettings, check_inputs
+from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.categories import cluster_metainfo
+from mmluss.utils.renamed_arguments import renamed_arguments
 
 
 @HOOKS.register_module()
@@ -51,7 +52,7 @@ class PseudoLabelHook(Hook):
         ValueError: A data set of the configuration cannot be used for this; the message says why.
     """
 
-    @deprecated_api_warning({"num_categories": "num_clusters"}, cls_name="PseudoLabelHook")
+    @renamed_arguments({"num_categories": "num_clusters"}, "PseudoLabelHook")
     def __init__(
         self,
         num_clusters: int | None = None,
@@ -170,6 +171,10 @@ def averaged_weights(runner: Runner) -> Iterator[None]:
         yield
     finally:
         for hook in hooks:
+            # Buffers that are averaged, too, are swapped as well, and must have the sizes that labeling gave them.
+            if hook.ema_model.update_buffers:
+                head = get_ori_model(runner.model).decode_head
+                hook.ema_model.module.decode_head.set_centroids(head.centroids, float(head.threshold))
             hook._swap_ema_parameters()
 
 

@@ -3,7 +3,7 @@
 
 At a threshold t a pixel has its predicted category if its score is at least t, and is 0 otherwise. What a pixel
 contributes therefore changes a few times only along ascending thresholds: once when its score is passed, and where
-the last, or the first, score of its neighbourhood is passed if it lies near a boundary.
+the last, or the first, score of its neighborhood is passed if it lies near a boundary.
 """
 
 from dataclasses import dataclass
@@ -130,7 +130,7 @@ def _count_arrays(
     width = boundary_width(*category.shape)
     bits = boundary_bits((category, true), width)
     smallest, largest = np.zeros_like(passed), np.full_like(passed, num)
-    _fill_neighbourhood(passed, bits & 1, width, smallest, largest)
+    _fill_neighborhood(passed, bits & 1, width, smallest, largest)
     code = (code * 2 + (bits >> 1).ravel()) * (num + 1)
     own, *around = (count(code + which.ravel(), (*pairs, 2, num + 1)) for which in (passed, smallest, largest))
     return ThresholdHistogram(ids_predicted, ids_true, own.sum(2), own, *around)
@@ -156,13 +156,13 @@ def _count_tensors(
     width = boundary_width(*category.shape)
     bits = boundary_bits((category, true), width)
     smallest, largest = torch.zeros_like(passed), torch.full_like(passed, num)
-    _fill_neighbourhood(passed, bits & 1, width, smallest, largest)
+    _fill_neighborhood(passed, bits & 1, width, smallest, largest)
     code = (code * 2 + (bits >> 1).flatten()) * (num + 1)
     own, *around = (count(code + which.flatten(), (*pairs, 2, num + 1)) for which in (passed, smallest, largest))
     return ThresholdHistogram(*ids, own.sum(2), own, *around)
 
 
-def _fill_neighbourhood(passed: Map, several: Map, width: int, smallest: Map, largest: Map) -> None:
+def _fill_neighborhood(passed: Map, several: Map, width: int, smallest: Map, largest: Map) -> None:
     """Smallest (0 where ``several`` ids meet) and largest number of thresholds passed around the inner pixels."""
     height, length = passed.shape
     if min(height, length) <= 2 * width:

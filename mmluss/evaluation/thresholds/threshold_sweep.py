@@ -14,6 +14,7 @@ from mmluss.evaluation.matching import assign_majority, assign_one_to_one
 from mmluss.evaluation.scores import MATCHINGS, find_matching
 from mmluss.evaluation.thresholds.threshold_curve import curve_ious, curve_matchings
 from mmluss.evaluation.thresholds.threshold_histogram import ThresholdHistogram, threshold_histogram
+from mmluss.utils.renamed_arguments import renamed_arguments
 
 
 class ThresholdSweep:
@@ -33,8 +34,16 @@ class ThresholdSweep:
 
     Raises:
         ValueError: If the thresholds are empty or not strictly ascending.
+
+    Example:
+        >>> sweep = ThresholdSweep(num_categories=1, thresholds=[0.2, 0.6])
+        >>> category, true = np.array([[1, 1, 1]]), np.array([[0, 0, 1]])
+        >>> sweep.update(category, true, score=np.array([[0.1, 0.3, 0.9]], np.float32))
+        >>> sweep.compute()["best_threshold"]
+        0.6
     """
 
+    @renamed_arguments({"num_predicted": "num_clusters"}, "ThresholdSweep")
     def __init__(
         self,
         num_categories: int,
@@ -223,7 +232,7 @@ class ThresholdSweep:
         assert histogram.own is not None and histogram.smallest is not None and histogram.largest is not None
         true = histogram.true[counted]
         np.add.at(self.true_boundary, (true, bits), histogram.own[:, counted, 1].sum((0, 2)))
-        # What a pixel's neighbourhood leaves behind at a threshold enters, what it has left leaves the boundary there.
+        # What a pixel's neighborhood leaves behind at a threshold enters, what it has left leaves the boundary there.
         own = (histogram.smallest - histogram.own)[:, counted, :, :-1]
         other = (histogram.own - histogram.largest)[:, counted, :, :-1].sum(0, keepdims=True)
         for ids, change in ((histogram.predicted, own), (np.zeros(1, np.int64), other)):

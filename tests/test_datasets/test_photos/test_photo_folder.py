@@ -33,6 +33,18 @@ def test_listed_photos_with_labels_through_the_registry(messy_folder, tmp_path):
     assert "seg_map_path" not in without.get_data_info(0)
 
 
+def test_photos_are_read_upright_whatever_loader_mmseg_s_inferencers_look_for(messy_folder):
+    init_default_scope("mmseg")
+    (messy_folder / "one.txt").write_text("upside.jpg\n")
+    settings = dict(data_root=str(messy_folder), photo_list=str(messy_folder / "one.txt"))
+    ordinary = dict(type="LoadImageFromFile", color_type="color_ignore_orientation")
+    found, expected = (
+        PhotoFolderDataset(**settings, pipeline=[loader, dict(type="PackSegInputs")])[0]["inputs"]
+        for loader in (ordinary, dict(type="LoadPhoto"))
+    )
+    assert found.equal(expected)
+
+
 def test_no_photos_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="no photos"):
         PhotoFolderDataset(data_root=str(tmp_path))

@@ -114,5 +114,5 @@ def test_bad_settings(settings, message):
 
 
 def test_old_spelling_loads_with_a_warning():
-    with pytest.warns(DeprecationWarning, match='"gray_prob"'):
+    with pytest.warns(FutureWarning, match='"gray_prob"'):
         ColorDistortion(grey_prob=0.7)

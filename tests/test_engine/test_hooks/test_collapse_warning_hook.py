@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import logging
 import math
-import re
 from types import SimpleNamespace
 
 import pytest
@@ -50,11 +49,3 @@ def test_is_quiet_elsewhere(runner, caplog, loss):
 def test_interval_that_learns_resets_its_patience(runner, caplog):
     run(CollapseWarningHook(interval=2, patience=2), runner, [UNIFORM] * 2 + [1.0] * 2 + [UNIFORM] * 2)
     assert not caplog.records
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_stops_at_a_loss_that_is_not_finite(runner, bad):
-    message = f"The loss became {bad} before iteration 5. Lower optim_wrapper.optimizer.lr"
-    with pytest.raises(FloatingPointError, match=re.escape(message)) as error:
-        run(CollapseWarningHook(interval=5), runner, [1.0, 1.0, bad, 1.0, 1.0])
-    assert "the last good checkpoint is in work" in str(error.value)

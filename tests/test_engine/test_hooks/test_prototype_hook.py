@@ -36,6 +36,29 @@ def test_resumed_run_is_set_right_at_once(runner):
     assert runner.model.queue.active
 
 
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [(4, r"4 training images cannot share 5 prototypes"), (5, None), (3, r"3 training images cannot share 5")],
+)
+def test_prototypes_need_images(runner, images, message):
+    runner.train_dataloader = SimpleNamespace(dataset=range(images))
+    if message is None:
+        PrototypeHook().before_train(runner)
+    else:
+        with pytest.raises(ValueError, match=message):
+            PrototypeHook().before_train(runner)
+
+
+def test_queue_must_not_hold_images_twice(runner):
+    runner.train_dataloader = SimpleNamespace(dataset=range(6))
+    PrototypeHook().before_train(runner)
+    runner.model.queue.length = 7
+    with pytest.raises(ValueError, match=r"A queue of 7 rows would hold the 6 .*queue\.length=6 or less"):
+        PrototypeHook().before_train(runner)
+    runner.model.queue = None
+    PrototypeHook().before_train(runner)
+
+
 def test_model_without_a_queue(runner):
     runner.model.queue = None
     PrototypeHook(freeze_iters=1).before_train_iter(runner, 0)

@@ -192,7 +192,7 @@ def test_a_wrong_threshold_shows_before_training():
 
 
 def test_the_old_name_of_num_clusters_loads_with_a_warning():
-    with pytest.warns(DeprecationWarning, match='"num_clusters"'):
+    with pytest.warns(FutureWarning, match='"num_clusters"'):
         assert PseudoLabelHook(num_categories=7).num_clusters == 7
 
 

@@ -1,5 +1,4 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-import os
 import shutil
 from pathlib import Path
 
@@ -7,8 +6,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-import torch.distributed
-import torch.multiprocessing
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -17,6 +14,7 @@ from mmseg.registry import MODELS
 import mmluss  # noqa: F401
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.engine.hooks import support_hook
+from tests.helpers.two_processes import run_in_two_processes
 
 init_default_scope("mmseg")
 
@@ -184,24 +182,18 @@ def test_an_image_with_features_that_are_not_finite_is_named(photo_root, tmp_pat
     assert not list((tmp_path / "work").glob("*supports*"))
 
 
-def _test_in_process(rank: int, rendezvous: str, config: Config, result: str) -> None:
-    os.environ |= dict(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2")
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
+def _test_in_process(rank: int, config: Config, result: str) -> None:
     config.launcher = "pytorch"
     config.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False)
     scores, model = run_test(config, "two_processes")
     scores = {name: float(value) for name, value in scores.items()}
     torch.save(dict(scores=scores, supports=model.module.supports), f"{result}{rank}")
-    torch.distributed.destroy_process_group()
 
 
 def test_two_processes_equal_one(photo_root, checkpoint, tmp_path):
     scores, model = run_test(make_config(photo_root, tmp_path / "one", checkpoint), "one_process")
     config = make_config(photo_root, tmp_path / "two", checkpoint)
-    torch.multiprocessing.spawn(
-        _test_in_process, (str(tmp_path / "rendezvous"), config, str(tmp_path / "result")), nprocs=2
-    )
+    run_in_two_processes(_test_in_process, config, str(tmp_path / "result"))
     expected, found = supports_in(tmp_path / "one"), supports_in(tmp_path / "two")
     np.testing.assert_array_equal(found["labels"], expected["labels"])
     np.testing.assert_allclose(found["embeddings"], expected["embeddings"], atol=1e-6)

@@ -1,0 +1,137 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Seconds and memory of image clustering: k-means beside faiss's own, and spectral clustering by landmarks.
+
+Rows are made like embeddings: unit vectors in half precision, as many loose groups as clusters. faiss's k-means is
+given the same rows in single precision, which it needs, with the same number of rounds, and one start. The limit
+measured beside it is the matrix product of all rows and all centroids alone, once a round. Each figure comes from a
+process of its own; ``MiB`` is the growth of the peak memory over the rows.
+
+    python benchmarks/clustering.py --threads 2 --json clustering.json
+    python benchmarks/clustering.py --sizes 100000x512x300 --landmark-sizes 25000x512x300 50000x512x300
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from mmluss.clustering.kmeans import assign_rows, kmeans, normalize_rows, row_blocks
+from mmluss.clustering.spectral import spectral_clusters
+
+ROUNDS = 20
+Size = tuple[int, int, int]
+
+
+def write_rows(path: Path, size: Size) -> None:
+    """Unit vectors (M, C) float16, in K groups."""
+    count, channels, clusters = size
+    rng = np.random.default_rng(0)
+    centers = rng.standard_normal((clusters, channels)).astype(np.float32)
+    rows = np.lib.format.open_memmap(path, "w+", np.float16, (count, channels))
+    for start in range(0, count, 50_000):
+        length = min(50_000, count - start)
+        groups = centers[rng.integers(0, clusters, length)]
+        rows[start : start + length] = normalize_rows(
+            groups + 2 * rng.standard_normal((length, channels), dtype=np.float32)
+        )
+    rows.flush()
+
+
+def ours(rows: np.ndarray, clusters: int) -> float:
+    """Mean squared distance to the nearest centroid, after k-means from one start."""
+    return kmeans(rows, clusters, ROUNDS, restarts=1).objective
+
+
+def faiss_kmeans(rows: np.ndarray, clusters: int) -> float:
+    """The same by ``faiss.Kmeans``, with the nearest centroids of all rows at the end."""
+    single = np.asarray(rows, np.float32)
+    learner = faiss.Kmeans(single.shape[1], clusters, niter=ROUNDS, seed=0, max_points_per_centroid=len(single))
+    learner.train(single)
+    distances, _ = learner.index.search(single, 1)
+    return float(distances.mean(dtype=np.float64))
+
+
+def products_only(rows: np.ndarray, clusters: int) -> float:
+    """Products of all rows and centroids, as often as k-means needs them."""
+    centroids = np.asarray(rows[:clusters], np.float32)
+    for _ in range(ROUNDS + 1):
+        for _, block in row_blocks(rows):
+            block @ centroids.T
+    return float("nan")
+
+
+def landmark_spectral(rows: np.ndarray, clusters: int) -> float:
+    """Spectral clustering by landmarks, one start of k-means on its vectors."""
+    landmarks = min(len(rows), max(400, 4 * clusters))
+    found = spectral_clusters(rows, clusters, num_landmarks=landmarks, iterations=ROUNDS, restarts=1)
+    return assign_rows(rows, normalize_rows(found.centroids)).objective
+
+
+METHODS: dict[str, Callable[[np.ndarray, int], float]] = {
+    "mmluss k-means": ours,
+    "faiss.Kmeans": faiss_kmeans,
+    "products only": products_only,
+    "mmluss landmark spectral": landmark_spectral,
+}
+
+
+def measure(method: str, path: Path, clusters: int, threads: int) -> tuple[float, float, float]:
+    """Seconds, growth of the peak memory in MiB, and the mean squared distance."""
+    faiss.omp_set_num_threads(threads)
+    rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    # Pages of the mapped file count as the process's memory, so they are read before.
+    for _ in row_blocks(rows):
+        pass
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    objective = METHODS[method](rows, clusters)
+    seconds = time.perf_counter() - start
+    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10, objective
+
+
+def parse_size(text: str) -> Size:
+    count, channels, clusters = map(int, text.split("x"))
+    return count, channels, clusters
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = [(100_000, 512, 300), (1_000_000, 256, 300)]
+    parser.add_argument("--sizes", type=parse_size, nargs="*", default=default, metavar="ROWSxCHANNELSxCLUSTERS")
+    default = [(50_000, 512, 300), (100_000, 512, 300), (200_000, 512, 300)]
+    parser.add_argument("--landmark-sizes", type=parse_size, nargs="*", default=default)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    args = parser.parse_args()
+    runs = [(size, method) for size in args.sizes for method in list(METHODS)[:3]]
+    runs += [(size, "mmluss landmark spectral") for size in args.landmark_sizes]
+    figures = []
+    print("| rows | channels | clusters | method | seconds | MiB | mean squared distance |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        for size, method in runs:
+            path = Path(folder, "x".join(map(str, size)) + ".npy")
+            if not path.exists():
+                write_rows(path, size)
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                seconds, mib, objective = pool.submit(measure, method, path, size[2], args.threads).result()
+            named = dict(zip(("rows", "channels", "clusters"), size, strict=True))
+            figures.append(named | dict(method=method, seconds=seconds, mib=mib, mean_squared_distance=objective))
+            shown = "" if np.isnan(objective) else f"{objective:.4f}"
+            print(
+                f"| {size[0]:,} | {size[1]} | {size[2]} | {method} | {seconds:.1f} | {mib:.0f} | {shown} |", flush=True
+            )
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

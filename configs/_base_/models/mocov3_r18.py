@@ -1,0 +1,42 @@
+model = dict(
+    type="mmpretrain.MoCoV3",
+    data_preprocessor=dict(
+        type="mmpretrain.SelfSupDataPreprocessor",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        to_rgb=True,
+    ),
+    backbone=dict(
+        type="ResNet",
+        depth=18,
+        out_indices=(3,),
+        norm_cfg=dict(type="BN"),
+        norm_eval=False,
+        zero_init_residual=False,
+    ),
+    neck=dict(
+        type="mmpretrain.NonLinearNeck",
+        in_channels=512,
+        hid_channels=4096,
+        out_channels=256,
+        num_layers=2,
+        with_last_bn_affine=False,
+        norm_cfg=dict(type="BN1d"),
+    ),
+    head=dict(
+        type="mmpretrain.MoCoV3Head",
+        predictor=dict(
+            type="mmpretrain.NonLinearNeck",
+            in_channels=256,
+            hid_channels=4096,
+            out_channels=256,
+            num_layers=2,
+            with_last_bn=False,
+            with_avg_pool=False,
+            norm_cfg=dict(type="BN1d"),
+        ),
+        loss=dict(type="mmpretrain.CrossEntropyLoss", loss_weight=2.0),
+        temperature=1.0,
+    ),
+    base_momentum=0.01,
+)

@@ -1,0 +1,40 @@
+model = dict(
+    type="mmpretrain.SimSiam",
+    data_preprocessor=dict(
+        type="mmpretrain.SelfSupDataPreprocessor",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        to_rgb=True,
+    ),
+    backbone=dict(
+        type="ResNet",
+        depth=18,
+        out_indices=(3,),
+        norm_cfg=dict(type="BN"),
+        norm_eval=False,
+        zero_init_residual=False,
+    ),
+    neck=dict(
+        type="mmpretrain.NonLinearNeck",
+        in_channels=512,
+        hid_channels=2048,
+        out_channels=2048,
+        num_layers=3,
+        with_last_bn_affine=False,
+        norm_cfg=dict(type="BN1d"),
+    ),
+    head=dict(
+        type="mmpretrain.LatentPredictHead",
+        predictor=dict(
+            type="mmpretrain.NonLinearNeck",
+            in_channels=2048,
+            hid_channels=512,
+            out_channels=2048,
+            with_avg_pool=False,
+            with_last_bn=False,
+            with_last_bias=True,
+            norm_cfg=dict(type="BN1d"),
+        ),
+        loss=dict(type="mmpretrain.CosineSimilarityLoss"),
+    ),
+)

@@ -1,0 +1,41 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Where a step's config reads its data."""
+
+from mmengine.config import Config
+
+
+def read_from(cfg: Config, data_root: str) -> int:
+    """Have all data sets of a config, and whatever else it reads from their folders, read from another folder.
+
+    Args:
+        cfg: Changed in place: ``data_root`` of data sets, and paths below one, such as a ``saliency_root``.
+        data_root: The other folder.
+
+    Returns:
+        The number of data sets.
+    """
+    # Variables of the file are no settings: whatever used them has its own copy.
+    nodes = [node for node in cfg.values() if isinstance(node, dict)]
+    datasets = [node for top in nodes for node in _dicts(top) if "type" in node and "data_root" in node]
+    former = {str(dataset["data_root"]).rstrip("/") for dataset in datasets}
+    for node in [node for top in nodes for node in _dicts(top)]:
+        for key, value in node.items():
+            if isinstance(value, str):
+                node[key] = _moved(value, former, data_root)
+    for dataset in datasets:
+        dataset["data_root"] = data_root
+    return len(datasets)
+
+
+def _moved(path: str, former: set[str], data_root: str) -> str:
+    # The longest first, as one folder may lie in another.
+    for root in sorted(former, key=len, reverse=True):
+        if root and path.startswith(f"{root}/"):
+            return f"{data_root}{path[len(root) :]}"
+    return path
+
+
+def _dicts(node: object) -> list[dict]:
+    children = list(node.values()) if isinstance(node, dict) else list(node) if isinstance(node, list | tuple) else []
+    found = [node] if isinstance(node, dict) else []
+    return [*found, *(inner for child in children for inner in _dicts(child))]

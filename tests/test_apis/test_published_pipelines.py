@@ -1,0 +1,204 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""The published settings, one command each, on an ImageNet-S-50 of 200 small images; in one process and in two."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmluss.apis.data_folders import read_from
+from mmluss.datasets.categories import subset_categories
+from mmluss.datasets.label_codec import read_label_map
+from mmluss.evaluation.matching import read_match
+from tests.helpers.tiny_imagenets import SIDE, prepare_tiny_imagenets50
+from tests.helpers.tiny_overrides import tiny_overrides
+from tests.helpers.tiny_steps import CONFIGS
+
+PIPELINES = sorted((CONFIGS / "pipelines").glob("*imagenets*0.py")) + sorted(
+    (CONFIGS / "pipelines").glob("*imagenets919.py")
+)
+TRAININGS = ("1_pretrain", "2_pixel_attention", "3_finetune")
+STEPS = ["1_pretrain", "2_pixel_attention", "2_pixel_labels_test", "3_finetune", "4_test", "5_submission"]
+BATCH = 20
+
+
+def texts(node: object) -> list[str]:
+    """All texts in a nested config."""
+    if isinstance(node, str):
+        return [node]
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
+    return [text for child in children for text in texts(child)]
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
+def test_steps_of_a_published_setting_belong_together(path):
+    cfg = Config.fromfile(path)
+    steps = {name: Config.fromfile(path.parent / cfg[name]) for name in ("pretrain", "pixel_attention", "finetune")}
+    categories = cfg.num_clusters
+    assert cfg.data_root == f"data/ImageNetS{categories}" and path.stem.endswith(f"imagenets{categories}")
+    assert steps["pixel_attention"].default_hooks.pseudo_labels.num_clusters == categories
+    assert steps["finetune"].model.decode_head.num_classes == categories + 1
+    assert steps["pretrain"].train_dataloader.dataset.split == ("train-full" if categories == 919 else "train")
+    for step in steps.values():
+        assert step.train_dataloader.dataset.subset == categories
+        assert read_from(step, "/elsewhere/data") > 0
+        read = [text for key, node in step.items() if not isinstance(node, str) for text in texts(node)]
+        assert not [text for text in read if text.startswith("data/")]
+        assert "/elsewhere/data" in read
+
+
+def test_paths_below_the_data_follow_it():
+    cfg = Config.fromfile(CONFIGS / "pass" / "pass-pixel-attention-saliency_r18_8xb32-20e_imagenets50.py")
+    read_from(cfg, "/elsewhere")
+    assert cfg.default_hooks.pseudo_labels.saliency_root == "/elsewhere/train-saliency"
+    assert cfg.model.pretrained.startswith("work_dirs/")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return prepare_tiny_imagenets50(tmp_path_factory.mktemp("imagenets"))
+
+
+def run_tool(folder: Path, data: Path, base: str, batch_size: int, *options: str) -> Path:
+    """One command, in a folder that has no ``data``; gives the work folder."""
+    config = folder / f"{batch_size}.py"
+    base = str(CONFIGS / "pipelines" / base)
+    config.write_text(f"_base_ = {base!r}\noverrides = {tiny_overrides(batch_size)!r}\n")
+    path = os.pathsep.join([str(CONFIGS.parent), os.environ.get("PYTHONPATH", "")])
+    environment = dict(os.environ, OMP_NUM_THREADS="1", GLOO_SOCKET_IFNAME="lo", COLUMNS="200", PYTHONPATH=path)
+    command = [sys.executable, str(CONFIGS.parent / "tools" / "run_pipeline.py"), str(config)]
+    command += ["--data-root", str(data), "--work-dir", str(folder / "work"), *options]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (folder / "shown.txt").write_text(done.stdout + done.stderr)
+    return folder / "work"
+
+
+@pytest.fixture(scope="module")
+def alone(data, tmp_path_factory) -> Path:
+    return run_tool(tmp_path_factory.mktemp("alone"), data, "pass_r18_imagenets50.py", BATCH)
+
+
+@pytest.fixture(scope="module")
+def together(data, tmp_path_factory) -> Path:
+    options = ("--launcher", "pytorch", "--gpus", "2")
+    return run_tool(tmp_path_factory.mktemp("together"), data, "pass_r18_imagenets50.py", BATCH // 2, *options)
+
+
+def report_of(work: Path) -> dict:
+    return json.loads((work / "report.json").read_text())
+
+
+@pytest.mark.slow
+def test_one_command_runs_everything_on_data_elsewhere(alone, data):
+    report = report_of(alone)
+    assert [step["name"] for step in report["steps"]] == STEPS
+    assert report["data_root"] == str(data) and "from scratch" in report["protocol"]
+    assert set(report["miou"]) == {"pixel labels (step 2)", "fine-tuned (step 4)"}
+    assert 0 <= report["steps"][1]["figures"]["threshold"] <= 0.8
+    assert len(list((alone / "2_pixel_attention" / "pixel_labels").rglob("*.png"))) == 100
+    assert cv2.imread(str(alone / "panel.png")) is not None
+    assert (
+        f"For the evaluation server: {alone / '5_submission' / 'submission.zip'}"
+        in (alone.parent / "shown.txt").read_text()
+    )
+
+
+@pytest.mark.slow
+def test_submission_holds_every_test_image_as_the_server_wants_it(alone, data):
+    report = report_of(alone)
+    images = sorted(path.relative_to(data / "test").with_suffix("") for path in (data / "test").rglob("*.JPEG"))
+    assert len(images) == 50
+    with zipfile.ZipFile(report["submission"]) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        assert sorted(names) == sorted(["match.json", "method.txt", *(f"{image}.png" for image in images)])
+        assert archive.read("match.json") == (alone / "4_test" / "match.json").read_bytes()
+        method = archive.read("method.txt").decode().splitlines()
+        assert method[0] == "Method name: PASS" and method[3] == "Networks: ResNet-18" and len(method) == 6
+        archive.extractall(alone / "unpacked")
+    categories = read_match(alone / "4_test" / "match.json", 50)
+    assert sorted(categories) == list(range(51))
+    for image in images:
+        ids = read_label_map(alone / "unpacked" / f"{image}.png")
+        assert ids.shape == (SIDE, SIDE) and ids.max() <= 50
+
+
+@pytest.mark.slow
+def test_saliency_starts_anew_from_the_same_pretraining(alone, data, tmp_path):
+    work = shutil.copytree(alone, tmp_path / "work")
+    saliency = tmp_path / "data"
+    saliency.mkdir()
+    for entry in data.iterdir():
+        (saliency / entry.name).symlink_to(entry)
+    for path in sorted((data / "train").glob("*/*.JPEG")):
+        target = saliency / "train-saliency" / path.parent.name / f"{path.stem}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The boxes are brighter than the noise.
+        cv2.imwrite(str(target), (cv2.imread(str(path)).max(axis=2) > 100).astype(np.uint8) * 255)
+    run_tool(tmp_path, saliency, "pass-saliency_r18_imagenets50.py", BATCH)
+    report = report_of(work)
+    assert [step["name"] for step in report["steps"]] == STEPS
+    assert set(report["miou"]) == {"pixel attention without saliency (step 2)", "fine-tuned (step 4)"}
+    shares = []
+    for path in sorted((work / "2_pixel_attention" / "pixel_labels").rglob("*.png")):
+        map_path = saliency / "train-saliency" / path.parent.name / path.name
+        shares.append(((read_label_map(path) > 0) == (cv2.imread(str(map_path), 0) >= 128)).mean())
+    assert len(shares) == 100 and min(shares) == 1
+    assert "PASS with saliency maps" in zipfile.ZipFile(report["submission"]).read("method.txt").decode()
+    for step in STEPS:
+        assert ".new" not in (work / step / "config.py").read_text()
+    assert not list(work.glob(".*"))
+
+
+def losses_of(folder: Path) -> np.ndarray:
+    logs = sorted(folder.glob("*/vis_data/scalars.json"))
+    records = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+    return np.array([record["loss"] for record in records if "loss" in record])
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_results_of_one(alone, together):
+    assert "No GPU here: 2 processes on CPUs, joined by gloo." in (together.parent / "shown.txt").read_text()
+    for step in TRAININGS:
+        expected, found = losses_of(alone / step), losses_of(together / step)
+        assert len(expected) == len(found) == 10
+        np.testing.assert_allclose(found, expected, rtol=1e-3, err_msg=step)
+    for step in ("1_pretrain", "3_finetune"):
+        one, two = (
+            torch.load(work / step / "epoch_2.pth", map_location="cpu", weights_only=True)["state_dict"]
+            for work in (alone, together)
+        )
+        assert one.keys() == two.keys()
+        for name, value in one.items():
+            torch.testing.assert_close(two[name], value, rtol=1e-2, atol=1e-3, msg=f"{step} {name}")
+    ones, twos = (np.load(work / "2_pixel_attention" / "centroids.npy") for work in (alone, together))
+    np.testing.assert_allclose(twos, ones, atol=1e-3)
+    labels = [
+        np.stack(
+            [read_label_map(path) for path in sorted((work / "2_pixel_attention" / "pixel_labels").rglob("*.png"))]
+        )
+        for work in (alone, together)
+    ]
+    assert labels[0].shape == (100, SIDE, SIDE) and (labels[0] == labels[1]).mean() > 0.99
+    one, two = (report_of(work) for work in (alone, together))
+    assert [step["name"] for step in two["steps"]] == STEPS
+    assert two["miou"] == pytest.approx(one["miou"], abs=0.5)
+    predictions = [
+        np.stack([read_label_map(path) for path in sorted((work / "5_submission" / "predictions").rglob("*.png"))])
+        for work in (alone, together)
+    ]
+    assert predictions[0].shape == (50, SIDE, SIDE) and (predictions[0] == predictions[1]).mean() > 0.99
+
+
+def test_categories_of_the_small_set_are_those_of_imagenets50(data):
+    assert sorted(path.name for path in (data / "train").iterdir()) == list(subset_categories(50))
+    assert all((data / "train" / category).is_symlink() for category in subset_categories(50))
