@@ -14,10 +14,11 @@ from mmluss.apis.discovery_configs import DiscoveryConfigs
 from mmluss.apis.discovery_settings import DEFAULT_THRESHOLD, DiscoverySettings
 from mmluss.apis.label_run import read_suggestion, write_pseudo_labels, write_suggestion
 from mmluss.apis.photo_configs import training_size
-from mmluss.apis.starting_backbone import StartingBackbone, embedded_start, foreign_start
+from mmluss.apis.starting_backbone import embedded_start, foreign_start
+from mmluss.apis.step_launcher import StepLauncher
 from mmluss.apis.step_screen import FileShare, StepScreen, TrainingShare
 from mmluss.apis.steps import StepResult, StepRunner
-from mmluss.apis.tool_processes import call_in_process, call_mmseg_tool
+from mmluss.apis.tool_processes import call_in_process
 from mmluss.apis.training_folder import last_checkpoint
 from mmluss.datasets.photos import PhotoList, list_photos
 from mmluss.utils.atomic_files import replace_file, write_json
@@ -37,6 +38,7 @@ class Discovery:
         settings: What to discover and how.
         console: Where progress is shown.
         verbose: Show everything that the steps print instead of a line each.
+        processes: How many processes train together, each on a GPU of its own if there are some.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -50,12 +52,14 @@ class Discovery:
         settings: DiscoverySettings | None = None,
         console: Console | None = None,
         verbose: bool = False,
+        processes: int = 1,
     ) -> None:
         self.photo_root = Path(photos).resolve()
         self.out = Path(out).resolve()
         self.settings = settings or DiscoverySettings()
         self.console = console or Console(stderr=True)
         self.verbose = verbose
+        self.processes = processes
         self.steps = StepRunner(self.out / "work")
         self.photos: PhotoList = PhotoList(str(self.photo_root))
         self.configs: DiscoveryConfigs
@@ -69,15 +73,22 @@ class Discovery:
         Raises:
             RuntimeError: If a step failed; the message ends with the reason.
         """
-        start = self._start()
+        work, backbone = self.out / "work", self.settings.backbone
+        # A network that does not fit is told of before the photos are looked through, if there are any.
+        start = foreign_start(*backbone, work) if backbone is not None and self.photo_root.is_dir() else None
         with StepScreen(self.console) as screen:
             self._check_photos(screen)
-            size = training_size(len(self.photos.photos), self.settings.quick)
+            size = training_size(len(self.photos.photos), self.settings.quick, self.processes)
             self._check_clusters(len(self.photos.photos))
             self.configs = DiscoveryConfigs(
-                self.photo_root, self.photo_list, len(self.photos.photos), self.settings, size, start
+                self.photo_root,
+                self.photo_list,
+                len(self.photos.photos),
+                self.settings,
+                size,
+                start or embedded_start(work),
             )
-            pretrained = self._pretrain(screen) if start.backbone is None else None
+            pretrained = self._pretrain(screen) if start is None else None
             attention = self._attend(screen, pretrained)
             clusters = self._choose_clusters(screen, attention)
             labels = self._label(screen, attention, clusters)
@@ -89,7 +100,7 @@ class Discovery:
             num_skipped=len(self.photos.skipped),
             num_clusters=clusters,
             settings=asdict(self.settings),
-            start=start.title,
+            start=self.configs.start.title,
             steps={name: step.folder.name for name, step in steps.items() if step is not None},
             seconds={step.name: round(step.seconds, 1) for step in self.steps.results},
         )
@@ -132,10 +143,6 @@ class Discovery:
     def _data(self) -> str:
         states = [(path, file_state(self.photo_root / path)) for path in self.photos.photos]
         return settings_fingerprint(dict(root=str(self.photo_root), photos=states))
-
-    def _start(self) -> StartingBackbone:
-        folder, backbone = self.out / "work", self.settings.backbone
-        return embedded_start(folder) if backbone is None else foreign_start(*backbone, folder)
 
     def _pretrain(self, screen: StepScreen) -> StepResult:
         start = self.configs.start.checkpoint
@@ -191,12 +198,13 @@ class Discovery:
         return f"{clusters}" + ("" if threshold == DEFAULT_THRESHOLD else f"_{threshold}")
 
     def _train(self, screen: StepScreen, title: str, name: str, cfg: Config, inputs: Sequence[Path]) -> StepResult:
-        iterations = cfg.train_cfg.max_epochs * (len(self.photos.photos) // cfg.train_dataloader.batch_size)
+        size = self.configs.size
+        iterations = cfg.train_cfg.max_epochs * (len(self.photos.photos) // size.batch_size)
         share = TrainingShare(self.out / "work" / name, iterations)
 
         def work(folder: Path, config: Path, watch: Callable[[], None]) -> None:
             arguments = [config, "--work-dir", folder, "--resume"]
-            call_mmseg_tool("train", arguments, self._log(name), watch)
+            StepLauncher(size.processes)("train", arguments, self._log(name), watch)
 
         return self._step(screen, title, name, cfg, inputs, work, ["last_checkpoint"], share)
 

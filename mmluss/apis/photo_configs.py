@@ -16,12 +16,13 @@ class TrainingSize:
     """Sizes of training that follow from the number of photos.
 
     Attributes:
-        batch_size: Photos a batch.
+        batch_size: Photos a batch, of all processes together.
         num_prototypes: Prototypes of steps 1 and 2.1; fewer than there are photos.
         queue: Rows of the queue, or None for none; a multiple of the batch, and less than an epoch.
         pretrain_epochs: Epochs of step 1.
         attention_epochs: Epochs of step 2.1.
         finetune_epochs: Epochs of step 3.
+        processes: How many share a batch evenly.
     """
 
     batch_size: int
@@ -30,9 +31,10 @@ class TrainingSize:
     pretrain_epochs: int
     attention_epochs: int
     finetune_epochs: int
+    processes: int = 1
 
 
-def training_size(photos: int, quick: bool = False) -> TrainingSize:
+def training_size(photos: int, quick: bool = False, processes: int = 1) -> TrainingSize:
     """Sizes that suit a number of photos.
 
     The number of iterations, not of epochs, is about the same for up to some thousand photos: about 150 in step 1, 200
@@ -41,6 +43,7 @@ def training_size(photos: int, quick: bool = False) -> TrainingSize:
     Args:
         photos: How many there are.
         quick: A first look in minutes.
+        processes: How many train together; more than a batch has photos are not used.
 
     Raises:
         ValueError: If there are too few.
@@ -52,13 +55,15 @@ def training_size(photos: int, quick: bool = False) -> TrainingSize:
     batch_size = 8
     while batch_size < 64 and photos >= 8 * batch_size:
         batch_size *= 2
+    processes = min(processes, batch_size)
+    batch_size -= batch_size % processes
     steps = photos // batch_size
 
     def epochs(iterations: int, least: int = 1) -> int:
         iterations = iterations // 4 if quick else iterations
         return max(least, min(40, round(iterations / steps)))
 
-    queue = min(512, (steps - 1) * batch_size)
+    queue = min(512 - 512 % batch_size, (steps - 1) * batch_size)
     return TrainingSize(
         batch_size=batch_size,
         num_prototypes=min(500, max(8, photos // 8)),
@@ -66,6 +71,7 @@ def training_size(photos: int, quick: bool = False) -> TrainingSize:
         pretrain_epochs=epochs(150),
         attention_epochs=epochs(100),
         finetune_epochs=epochs(100),
+        processes=processes,
     )
 
 
@@ -100,7 +106,8 @@ def set_sizes(cfg: Config, size: TrainingSize, epochs: int, num_images: int) -> 
         epochs: Epochs of this step.
         num_images: Number of photos.
     """
-    cfg.train_dataloader.batch_size = size.batch_size
+    # The configs count photos of one process.
+    cfg.train_dataloader.batch_size = size.batch_size // size.processes
     if "num_prototypes" in cfg.model:
         cfg.model.num_prototypes = size.num_prototypes
         cfg.model.queue = None if size.queue is None else dict(length=size.queue)

@@ -218,16 +218,30 @@ def build_launcher(launcher: str = "none", gpus: int | None = None) -> StepLaunc
         return _driver_of({name: os.environ[name] for name in names}, hosted)
     if started:
         raise ValueError(f"--gpus {gpus} starts processes, which torchrun has done already: leave one of them out")
-    available = torch.cuda.device_count()
-    if gpus < 1 or 0 < available < gpus:
-        raise ValueError(f"--gpus {gpus}: this machine has {available}")
     return StepLauncher(
-        gpus,
+        number_of_processes(gpus),
         int(os.environ.get("NODE_RANK", 0)),
         int(os.environ.get("NNODES", 1)),
         os.environ.get("MASTER_ADDR", "127.0.0.1"),
         int(os.environ.get("PORT", DEFAULT_PORT)),
     )
+
+
+def number_of_processes(gpus: int | None = None) -> int:
+    """Processes to start on this machine.
+
+    Args:
+        gpus: How many are asked for; by default one for each GPU, or one where there is none.
+
+    Raises:
+        ValueError: If there are GPUs, but fewer.
+    """
+    available = torch.cuda.device_count()
+    if gpus is None:
+        return max(1, available)
+    if gpus < 1 or 0 < available < gpus:
+        raise ValueError(f"--gpus {gpus}: this machine has {available}")
+    return gpus
 
 
 def _driver_of(environment: dict[str, str], hosted: bool) -> StepLauncher:

@@ -38,6 +38,11 @@ def make_parser() -> argparse.ArgumentParser:
         metavar=("CONFIG", "CHECKPOINT"),
         help="start from a network that was trained elsewhere; default: the embedded EfficientNet-Lite0",
     )
+    discover.add_argument(
+        "--gpus",
+        type=_positive,
+        help="processes that train together, each on its GPU; default: all GPUs, or one process",
+    )
     discover.add_argument("--seed", type=int, default=0, help="of everything; default: %(default)s")
 
     check = _add(commands, "check", _check, "say which files of a folder would be used, without running anything")
@@ -115,11 +120,13 @@ def _discover(args: argparse.Namespace, console: Console) -> None:
     from mmluss.apis.discovery_settings import DiscoverySettings
     from mmluss.apis.run_folder import RunFolder
     from mmluss.apis.run_results import finish_run
+    from mmluss.apis.step_launcher import number_of_processes
     from mmluss.cli.tables import show_clusters, show_skipped
 
     backbone = None if args.backbone is None else tuple(args.backbone)
     settings = DiscoverySettings(args.clusters, args.threshold, args.quick, args.strict, args.seed, backbone)
-    discovery = Discovery(args.photos, args.out, settings, console, args.verbose)
+    processes = number_of_processes(args.gpus)
+    discovery = Discovery(args.photos, args.out, settings, console, args.verbose, processes)
     run = discovery.run()
     folder = RunFolder(discovery.out)
     finish_run(folder, _progress("looking at the result", console))

@@ -18,6 +18,17 @@ def test_sizes_suit_the_number_of_photos(photos, quick):
     assert size.pretrain_epochs <= training_size(photos).pretrain_epochs
 
 
+@pytest.mark.parametrize(("photos", "processes"), [(20, 8), (20, 16), (100, 3), (975, 2), (100_000, 6)])
+def test_processes_share_a_batch(photos, processes):
+    alone, size = training_size(photos), training_size(photos, processes=processes)
+    assert size.processes == min(processes, alone.batch_size)
+    assert size.batch_size % size.processes == 0 and 0 <= alone.batch_size - size.batch_size < size.processes
+    assert size.queue is None or size.queue % size.batch_size == 0
+    cfg = Config.fromfile(find_config(STEP_CONFIGS["pretrain"]))
+    set_sizes(cfg, size, 3, photos)
+    assert cfg.train_dataloader.batch_size * size.processes == size.batch_size
+
+
 def test_too_few_photos_are_an_error_before_any_work():
     with pytest.raises(ValueError, match=r"19 photos are too few .* give 20 or more"):
         training_size(19)

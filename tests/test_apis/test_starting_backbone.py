@@ -9,7 +9,9 @@ from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from mmluss.apis.discovery_configs import DiscoveryConfigs
 from mmluss.apis.discovery_settings import DiscoverySettings
@@ -194,6 +196,11 @@ def test_steps_are_of_this_network_and_see_photos_as_it_wants_them(request, tmp_
         data = Compose(steps)(dict(img=photo, img_shape=(90, 130), ori_shape=(90, 130), img_path="", seg_fields=[]))
         assert start.divisor is None or all(side % start.divisor == 0 for side in data["inputs"].shape[1:])
         assert model.eval().test_step(pseudo_collate([data]))[0].pred_sem_seg.shape == (90, 130)
+    # Both trainings take a step.
+    crops = [torch.rand(8, 3, size, size) for size in (154, 154)]
+    assert MODELS.build(attention.model).loss(dict(crops=crops))["loss"].isfinite()
+    masks = [SegDataSample(gt_sem_seg=PixelData(data=torch.randint(4, (1, 182, 182)))) for _ in range(2)]
+    assert MODELS.build(finetune.model).loss(torch.rand(2, 3, 182, 182), masks)["decode.loss_ce"].isfinite()
     sides = [step.size for step in finetune.train_dataloader.dataset.pipeline if step.type == "RandomResizedCropSeg"]
     sides += [step.groups[0].size for step in attention.train_dataloader.dataset.pipeline if step.type == "MultiCrop"]
     assert sides == ([192, 160] if start.divisor is None else [182, 154])

@@ -187,8 +187,9 @@ def own_network(tmp_path_factory) -> tuple[Path, Path]:
     return folder / "network.py", folder / "weights.pth"
 
 
-def test_backbone_is_where_a_run_starts(photos, own_network, tmp_path):
-    options = ["--quick", "--clusters", 2, "--backbone", *own_network]
+@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes on CPUs; with GPUs there must be two")
+def test_backbone_is_where_a_run_starts_and_processes_share_it(photos, own_network, tmp_path):
+    options = ["--quick", "--clusters", 2, "--gpus", 2, "--backbone", *own_network]
     mmluss("discover", photos / "trip", "--out", tmp_path / "out", *options, cwd=tmp_path)
     run = json.loads((tmp_path / "out" / "run.json").read_text())
     assert run["start"] == "ResNet with the weights of weights.pth"
@@ -201,6 +202,12 @@ def test_backbone_is_where_a_run_starts(photos, own_network, tmp_path):
     # Frozen in step 2, trained in step 3.
     matrices = [name for name, value in weights.items() if value.ndim > 1]
     assert all(torch.equal(labeled["state_dict"][f"backbone.{name}"], weights[name]) for name in matrices)
+    # Two processes trained it.
+    for step in ("2_pixel_attention", "5_finetune_2"):
+        assert "2 processes on CPUs, joined by gloo" in (tmp_path / "out" / "logs" / f"{step}.log").read_text()
+        assert (tmp_path / "out" / "logs" / f"{step}.1.log").is_file()
+    config = Config.fromfile(tmp_path / "out" / "work" / "2_pixel_attention" / "config.py")
+    assert config.train_dataloader.batch_size == training_size(24).batch_size / 2
     segmenter = Segmenter(tmp_path / "out")
     assert type(segmenter.model.backbone).__name__ == "ResNet"
     changes = [(segmenter.model.state_dict()[f"backbone.{name}"] - weights[name]).abs().max() for name in matrices]
