@@ -16,8 +16,8 @@ model = dict(
         norm_eval=True,
         init_cfg=dict(type="Pretrained", checkpoint="checkpoints/efficientnet-lite0_imagenet.pth", prefix="backbone."),
     ),
-    neck=dict(in_channels=320, hid_channels=512, out_channels=512),
-    head=dict(predictor=dict(in_channels=512, hid_channels=128, out_channels=512)),
+    neck=dict(in_channels=320, hid_channels=1024, out_channels=1024),
+    head=dict(predictor=dict(in_channels=1024, hid_channels=256, out_channels=1024)),
 )
 train_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.05))))

@@ -20,5 +20,6 @@ model = dict(
     head=dict(loss=dict(num_crops=[2], num_prototypes=100)),
 )
 train_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.05))))
+# The neck holds its norm under two names.
+optim_wrapper = dict(paramwise_cfg=dict(bypass_duplicate=True, custom_keys=dict(backbone=dict(lr_mult=0.05))))
 train_cfg = dict(max_epochs=2)

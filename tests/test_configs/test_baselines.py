@@ -6,6 +6,9 @@ import math
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.optim import build_optim_wrapper
+from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
 
 from mmluss.checkpoints.kinds import checkpoint_weights
@@ -131,3 +134,42 @@ def test_learning_rate_is_that_of_a_batch_of_256(learner):
     assert cfg.optim_wrapper.optimizer.lr == expected[learner]
     assert cfg.auto_scale_lr == dict(enable=False, base_batch_size=256)
     assert cfg.train_dataloader.batch_size == 32 and cfg.train_cfg.max_epochs == 200
+
+
+@pytest.mark.parametrize("learner, share", [("simclr", 1.0), ("mocov3", 1.0), ("barlowtwins", 0.024)])
+def test_norms_and_biases_are_left_out_of_lars(learner, share, data_root, tmp_path):
+    cfg = small_config(NAME.format(learner=learner), data_root, tmp_path)
+    model = MODELS.build(cfg.model)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    lr = cfg.optim_wrapper.optimizer.lr
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    for group in groups:
+        for parameter in group["params"]:
+            left_out = parameter.ndim == 1
+            assert bool(group.get("lars_exclude")) is left_out, names[id(parameter)]
+            assert group["weight_decay"] == (0 if left_out else 1e-6)
+            assert group["lr"] == pytest.approx(lr * share if left_out else lr)
+
+
+class LearningRates(Hook):
+    """Notes the predictor's and the other learning rates that iterations are done with."""
+
+    priority = "VERY_LOW"
+
+    def __init__(self) -> None:
+        self.predictor: list[float] = []
+        self.others: list[float] = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        for group in runner.optim_wrapper.optimizer.param_groups:
+            (self.predictor if group.get("fix_lr") else self.others).append(group["lr"])
+
+
+def test_predictor_of_simsiam_keeps_its_learning_rate(data_root, tmp_path):
+    cfg = small_config(NAME.format(learner="simsiam"), data_root, tmp_path)
+    cfg.train_cfg.max_epochs = 3
+    runner, rates = Runner.from_cfg(cfg), LearningRates()
+    runner.register_hook(rates)
+    runner.train()
+    assert rates.predictor and set(rates.predictor) == {0.05}
+    assert len(set(rates.others)) == 3 and max(rates.others) == 0.05

@@ -56,3 +56,12 @@ def test_synchronized_norms_keep_their_activations(model_name):
         torch.testing.assert_close(map_after, map_before)
     model.train()
     assert not any(module.training for module in model.modules() if isinstance(module, torch.nn.SyncBatchNorm))
+
+
+def test_stages_are_counted_whichever_maps_are_returned():
+    backbone = PartlyFrozenTIMMBackbone(frozen_stages=4, out_indices=(4,), model_name="tf_efficientnet_lite0")
+    maps = backbone(torch.randn(1, 3, 64, 64))
+    assert [feature_map.shape[1] for feature_map in maps] == [320]
+    trained = {name for name, parameter in backbone.named_parameters() if parameter.requires_grad}
+    assert trained == {name for name, parameter in build(4).named_parameters() if parameter.requires_grad}
+    assert trained and all(int(name.split(".")[2]) >= 5 for name in trained)

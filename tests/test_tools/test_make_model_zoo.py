@@ -59,6 +59,15 @@ def test_archives_of_masks(tmp_path):
     assert all(f"[{name}]({MASK_ARCHIVES_ADDRESS}{name})" in text for name in MASK_ARCHIVES.values())
 
 
+def test_a_collection_without_figures_has_no_table_of_them(tmp_path):
+    write_index(tmp_path)
+    metafile = yaml.safe_load((tmp_path / "meta.yml").read_text())
+    del metafile["Models"][0]["Results"]
+    (tmp_path / "meta.yml").write_text(yaml.safe_dump(metafile))
+    text = make_model_zoo.model_zoo(tmp_path)
+    assert "figures by | weights |" not in text and text.count("](../configs/") == 2
+
+
 def test_figures_of_nobody_are_an_error(tmp_path):
     write_index(tmp_path, "somebody")
     with pytest.raises(ValueError, match="a: Figures must be one of authors, this project"):

@@ -83,7 +83,9 @@ def model_zoo(root: Path) -> str:
     )
     lines = [INTRODUCTION.replace("{masks}", "\n".join(masks)).rstrip("\n"), ""]
     for collection, models in read_models(root).items():
-        lines += [f"## {collection}", "", *_figures(models), ""]
+        lines += [f"## {collection}", ""]
+        if any(model.get("Results") for model in models):
+            lines += [*_figures(models), ""]
         if not all(model.get("Results") for model in models):
             lines += ["Without figures:", "", *_others(models), ""]
     return "\n".join(lines)

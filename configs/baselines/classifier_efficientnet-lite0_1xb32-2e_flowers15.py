@@ -25,4 +25,4 @@ class_pipeline = [
 ]
 train_dataloader = dict(num_workers=2, dataset=dict(data_root="data/Flowers15", pipeline=class_pipeline))
 optim_wrapper = dict(optimizer=dict(lr=3e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.05))))
-train_cfg = dict(max_epochs=4)
+train_cfg = dict(max_epochs=2)
