@@ -1,6 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,3 +31,20 @@ def tiny_checkpoint(tmp_path_factory) -> Callable[[str], Path]:
         return path if path.is_file() else write_tiny_checkpoint(path, kind)
 
     return get
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real Chromium without a window, driven by selenium; skips where there is none."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives it; requirements/dev.txt has it")
+    chromium, driver_path = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver_path):
+        pytest.skip("needs Debian's packages chromium and chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver_path))
+    yield driver
+    driver.quit()

@@ -12,10 +12,11 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mmluss.apis.annotation_export import FORMATS, LabeledPhoto, export_annotations
+from mmluss.apis.annotation_export import LabeledPhoto, export_annotations
 from mmluss.apis.cluster_names import ClusterNames, read_cluster_names
+from mmluss.apis.formats import ANNOTATION_FORMATS
 from mmluss.apis.label_run import read_suggestion
-from mmluss.apis.run_results import RunFolder
+from mmluss.apis.run_folder import RunFolder
 from mmluss.apis.segmenter import find_model
 from mmluss.apis.training_folder import training_records
 from mmluss.checkpoints.conversion import convert_checkpoint
@@ -299,7 +300,7 @@ def test_converters(tmp_path, convert, kinds, weights):
     assert all(isinstance(kind, CheckpointKind) for kind in kinds)
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form != "coco"])
+@pytest.mark.parametrize("form", [form for form in ANNOTATION_FORMATS if form != "coco"])
 @fuzz
 @given(name=TEXT.filter(bool))
 @example(name="../../x.jpg")

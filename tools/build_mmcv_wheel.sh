@@ -31,7 +31,16 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$python" -m pip download --quiet --no-deps --no-binary mmcv --no-build-isolation --dest "$work" "mmcv==$version"
+wanted=("mmcv==$version")
+if [ -n "${MMLUSS_REQUIRE_HASHES:-}" ]; then
+  hashed=$(dirname "${BASH_SOURCE[0]}")/../requirements/hashed/pinned-mmcv.txt
+  grep -q "^mmcv==$version " "$hashed" || {
+    echo "$hashed has no hash for mmcv $version: unset MMLUSS_REQUIRE_HASHES, or add it." >&2
+    exit 1
+  }
+  wanted=(--require-hashes -r "$hashed")
+fi
+"$python" -m pip download --quiet --no-deps --no-binary mmcv --no-build-isolation --dest "$work" "${wanted[@]}"
 source="$work/mmcv-$version"
 header="$source/mmcv/ops/csrc/common/pytorch_cpp_helper.hpp"
 

@@ -6,6 +6,10 @@
 # Fills the active virtual or conda environment, or else creates .venv in the repository. Running it again takes
 # seconds. The compiled mmcv is kept in ${XDG_CACHE_HOME:-~/.cache}/mmluss/wheels for other environments. With an
 # NVIDIA GPU it installs faiss-gpu, and compiles mmcv's CUDA operators where a matching nvcc is at hand.
+#
+#   MMLUSS_REQUIRE_HASHES=1 bash tools/install.sh
+#
+# takes only files whose SHA-256 is in requirements/hashed/.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -45,6 +49,11 @@ create_environment() {
   "$found" -m venv --clear .venv
 }
 
+# Hashes are asked for, and not always required: a wheel from an index or a folder of one's own, such as a torch without
+# CUDA, is as good, but another file.
+pins=requirements
+[ -z "${MMLUSS_REQUIRE_HASHES:-}" ] || pins=requirements/hashed
+
 install_packages() {
   local other=cpu
   [ "$faiss" = gpu ] || other=gpu
@@ -52,7 +61,12 @@ install_packages() {
   if python -m pip show --quiet "faiss-$other" >/dev/null 2>&1; then
     python -m pip uninstall --quiet --yes "faiss-$other"
   fi
-  local files=(-r requirements/pinned.txt -r "requirements/pinned-$faiss.txt")
+  local files=(-r "$pins/pinned.txt" -r "$pins/pinned-$faiss.txt")
+  if [ "$pins" != requirements ]; then
+    # pip, since uv would have to be installed before anything is checked.
+    python -m pip install --quiet --require-hashes "${files[@]}"
+    return
+  fi
   # uv takes a third of pip's time; it does not read pip's settings, so that pip may reach an index that uv cannot.
   # Bytecode is compiled now: where PYTHONDONTWRITEBYTECODE is set, every process would spend 15 seconds on it.
   if python -m pip install --quiet "$(grep '^uv==' requirements/pinned.txt)" &&
@@ -190,7 +204,7 @@ mmcv_version=$(sed -n 's/^mmcv==//p' requirements/pinned-mmcv.txt)
 stamp=$(python -c 'import sys; print(sys.prefix)')/mmluss-install.txt
 # Whatever changes what this script would do.
 fingerprint=$({
-  cat requirements/*.txt setup.py mmluss/version.py tools/install.sh tools/build_mmcv_wheel.sh
+  cat requirements/*.txt "$pins"/*.txt setup.py mmluss/version.py tools/install.sh tools/build_mmcv_wheel.sh
   echo "$root $gpus $(nvcc --version 2>/dev/null || true)"
 } | cksum)
 

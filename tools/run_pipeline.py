@@ -8,10 +8,10 @@ import argparse
 import difflib
 import inspect
 import logging
-import signal
 import sys
 import warnings
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -22,12 +22,14 @@ from rich.console import Console
 from rich.table import Table
 
 from mmluss.apis import PASSPipeline
+from mmluss.apis.endings import one_line_endings
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.result_panel import draw_result_panel
 from mmluss.apis.step_launcher import LAUNCHERS, StepLauncher, build_launcher
 from mmluss.apis.step_screen import StepScreen
 from mmluss.evaluation.submission import Method
 
+AGAIN = "the same command goes on where it was"
 OPTIONAL_KEYS = ("warm_start", "protocol", "controls", "panel", "submission", "overrides", "num_clusters")
 FORMER_KEYS = ("num_categories",)
 BELOW = {
@@ -105,15 +107,14 @@ def use_mixed_precision(cfg: Config) -> None:
     cfg.merge_from_dict({f"overrides.{step}.optim_wrapper": wrapper for step in BELOW["overrides"]})
 
 
-def run(args: argparse.Namespace, cfg: Config, work_dir: Path, launcher: StepLauncher) -> tuple[dict, Path | None]:
-    """Run the pipeline; gives its report and the path of its panel."""
-    if args.verbose:
-        pipeline = PASSPipeline(cfg, work_dir, args.data_root, None, launcher)
-        return pipeline.run(), pipeline.draw_panel()
-    with StepScreen(Console(stderr=True)) as screen:
+def run(
+    args: argparse.Namespace, cfg: Config, work_dir: Path, launcher: StepLauncher
+) -> tuple[dict, Path | None, Path]:
+    """Run the pipeline; gives its report and the paths of its panel and its page."""
+    with nullcontext() if args.verbose else StepScreen(Console(stderr=True)) as screen:
         pipeline = PASSPipeline(cfg, work_dir, args.data_root, screen, launcher)
         report = pipeline.run()
-    return report, pipeline.draw_panel()
+    return report, pipeline.draw_panel(), pipeline.write_page(report)
 
 
 def be_quiet(logger: MMLogger) -> None:
@@ -125,7 +126,7 @@ def be_quiet(logger: MMLogger) -> None:
 
 
 def main() -> None:
-    """Run the pipeline and say where its results are."""
+    """Run the pipeline that the command line names."""
     args = parse_args()
     try:
         path = find_config(args.config)
@@ -137,13 +138,13 @@ def main() -> None:
     cfg.merge_from_dict(args.cfg_options or {})
     if args.amp:
         use_mixed_precision(cfg)
-    # Whoever starts processes ends them so, and theirs have to end too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM; the same command goes on where it stopped"))
     if not launcher.leads:
         if not args.verbose:
             be_quiet(MMLogger.get_instance("mmluss"))
         try:
-            launcher.follow()
+            # Whoever starts processes ends them by SIGTERM, and theirs have to end too.
+            with one_line_endings(".", AGAIN):
+                launcher.follow()
         except RuntimeError as error:
             raise SystemExit(str(error)) from None
         return
@@ -155,7 +156,8 @@ def main() -> None:
     if not args.verbose:
         be_quiet(logger)
     try:
-        report, panel = run(args, cfg, work_dir, launcher)
+        with one_line_endings(work_dir, AGAIN):
+            report, panel, page = run(args, cfg, work_dir, launcher)
     except BaseException as error:
         launcher.finish(str(error) or type(error).__name__)
         if args.verbose or not isinstance(error, ValueError | OSError | RuntimeError):
@@ -166,6 +168,7 @@ def main() -> None:
     with open(work_dir / "report.txt", "w", encoding="utf-8") as file:
         print_report(report, Console(file=file, width=120))
     print(f"Report: {work_dir / 'report.json'}, {work_dir / 'report.txt'}" + (f"; picture: {panel}" if panel else ""))
+    print(f"Page: {page}")
 
 
 if __name__ == "__main__":

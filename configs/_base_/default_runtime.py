@@ -15,7 +15,7 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2),
+    checkpoint=dict(type="WholeCheckpointHook", interval=1, max_keep_ckpts=2),
     checkpoint_check=dict(type="CheckpointCheckHook"),
     score_files=dict(type="ScoreFilesHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmluss.apis.photo_table import PhotoTable, count_pixels, make_photo_table
-from mmluss.apis.run_results import RunFolder
+from mmluss.apis.run_folder import RunFolder
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.engine.hooks.pseudo_label_hook import build_dataset, default_dataloader
 from mmluss.utils.atomic_files import replace_file

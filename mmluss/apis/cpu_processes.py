@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import sys
 from datetime import timedelta
 
 from mmengine.device import get_device
@@ -38,6 +39,18 @@ def join_cpu_processes(launcher: str) -> bool:
     if distributed.get_rank() == 0:
         print(f"No GPU here: {distributed.get_world_size()} processes on CPUs, joined by gloo.", flush=True)
     return True
+
+
+def leave_cpu_processes() -> None:
+    """End this process, whose work is done, once all of them are that far.
+
+    A thread of gloo that still lets go of a tensor while the interpreter ends would abort a process that has succeeded,
+    so the interpreter is not ended in an orderly way.
+    """
+    distributed.barrier()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def slurm_environment() -> dict[str, str]:

@@ -12,7 +12,8 @@ import mmseg
 from mmengine.config import Config
 
 import mmluss
-from mmluss.apis.cpu_processes import join_cpu_processes
+from mmluss.apis.cpu_processes import join_cpu_processes, leave_cpu_processes
+from mmluss.apis.endings import one_line_endings
 from mmluss.apis.named_hooks import check_no_hook_twice
 
 CONFIG_SUFFIXES = (".py", ".json", ".yaml", ".yml")
@@ -71,7 +72,8 @@ def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
             :func:`find_config`.
 
     Raises:
-        SystemExit: The config or the tool is missing or a hook is in the config twice (message), or the tool ended so.
+        SystemExit: The config or the tool is missing or a hook is in the config twice (message), the tool was stopped
+            from outside (see ``one_line_endings``), or ended so.
     """
     script = Path(mmseg.__file__).resolve().parent / ".mim" / "tools" / f"{tool}.py"
     if not script.is_file():
@@ -84,9 +86,23 @@ def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
             check_no_hook_twice(Config.fromfile(arguments[position]))
         except (FileNotFoundError, ValueError) as error:
             raise SystemExit(str(error)) from None
-    join_cpu_processes(_launcher(arguments))
+    joined = join_cpu_processes(_launcher(arguments))
     sys.argv[1:] = arguments
-    runpy.run_path(str(script), run_name="__main__")
+    again = "the same command with --resume goes on after the last checkpoint" if tool == "train" else "run it again"
+    with one_line_endings(_work_dir(arguments), again):
+        runpy.run_path(str(script), run_name="__main__")
+    if joined:
+        leave_cpu_processes()
+
+
+def _work_dir(arguments: Sequence[str]) -> str:
+    names = [argument.partition("=") for argument in arguments]
+    given = [
+        after or following
+        for (name, _, after), following in zip(names, [*arguments[1:], ""], strict=True)
+        if name == "--work-dir"
+    ]
+    return given[-1] if given else "work_dirs"
 
 
 def _launcher(arguments: list[str]) -> str:

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from mmluss.apis.pipeline_config import find_step_config, known_controls, number_of_clusters, step_config
+from mmluss.apis.pipeline_report import FINETUNE, PIXEL_ATTENTION, TEST, write_pipeline_report
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
 from mmluss.apis.step_figures import SCORES, label_figures, last_values, main_scores
@@ -96,10 +97,10 @@ class PASSPipeline:
             path of the ``submission``, where one is asked for.
         """
         pretrained = self._pretrain()
-        labels = self._label("2_pixel_attention", pretrained)
+        labels = self._label(PIXEL_ATTENTION, pretrained)
         miou = self._scored_steps(pretrained, labels) if self.scored else {}
         if not self.scored:
-            self._finetune("3_finetune", pretrained, labels)
+            self._finetune(FINETUNE, pretrained, labels)
         report = dict(
             protocol=self.cfg.get("protocol", ""),
             data_root=self.data_root,
@@ -113,8 +114,8 @@ class PASSPipeline:
 
     def _scored_steps(self, pretrained: StepResult, labels: StepResult) -> dict[str, float | str]:
         label_scores = self._test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT)
-        finetuned = self._finetune("3_finetune", pretrained, labels)
-        final = self._test("4_test", finetuned)
+        finetuned = self._finetune(FINETUNE, pretrained, labels)
+        final = self._test(TEST, finetuned)
         self._submit(finetuned, final)
         miou: dict[str, float | str] = {
             self._label_row: label_scores.figures["mIoU"],
@@ -134,13 +135,24 @@ class PASSPipeline:
         if not self.scored:
             return None
         folder = self.steps.work_dir
-        labels, final = folder / "2_pixel_attention", folder / "3_finetune"
+        labels, final = folder / PIXEL_ATTENTION, folder / FINETUNE
         return draw_result_panel(
             TestedModel(labels / "config.py", labels / _LABEL_CHECKPOINT, folder / "2_pixel_labels_test" / _MATCH),
-            TestedModel(final / "config.py", last_checkpoint(final), folder / "4_test" / _MATCH),
+            TestedModel(final / "config.py", last_checkpoint(final), folder / TEST / _MATCH),
             folder / "panel.png",
             **self.cfg.get("panel", {}),
         )
+
+    def write_page(self, report: dict) -> Path:
+        """Write the page of the run; call it after ``run``.
+
+        Args:
+            report: What ``run`` returned.
+
+        Returns:
+            The path of the HTML file.
+        """
+        return write_pipeline_report(self.steps.work_dir, report)
 
     def _control_no_pretraining(self) -> tuple[str, StepResult]:
         labels = self._label("c1_no_pretraining_pixel_attention", None)

@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from rich.progress import track
 
 from mmluss.datasets.label_codec import read_label_map
+from mmluss.datasets.transforms.loading import read_stored_image
 from mmluss.evaluation import LabelCounts
 from mmluss.evaluation.scores import compute_scores, find_matching
 
@@ -25,7 +26,7 @@ def color_clusters(dataset: BaseDataset, num_clusters: int, side: int = 32, seed
         Cluster colors ``(num_clusters, 3)`` float32, BGR in 0..255, the one with most pixels first.
     """
     shrunk = [
-        cv2.resize(_read(dataset.get_data_info(index)["img_path"]), (side, side), interpolation=cv2.INTER_AREA)
+        cv2.resize(_bgr(dataset.get_data_info(index)["img_path"]), (side, side), interpolation=cv2.INTER_AREA)
         for index in track(range(len(dataset)), "Raw color: clustering")
     ]
     pixels = np.concatenate([image.reshape(-1, 3) for image in shrunk]).astype(np.float32)
@@ -54,15 +55,12 @@ def score_raw_color(train: BaseDataset, validation: BaseDataset) -> dict[str, fl
     counts = LabelCounts(num_categories, boundaries=False)
     for index in track(range(len(validation)), "Raw color: scoring"):
         sample = validation.get_data_info(index)
-        image = _read(sample["img_path"])
+        image = _bgr(sample["img_path"])
         labels = nearest.search(image.reshape(-1, 3).astype(np.float32), 1)[1].reshape(image.shape[:2])
         counts.update(labels, read_label_map(sample["seg_map_path"]).astype(np.int64), sample["img_path"])
     scores, _ = compute_scores(counts, find_matching(counts, "image"))
     return {name: scores[name] for name in ("mIoU", "Acc", "FMeasure")}
 
 
-def _read(path: str) -> np.ndarray:
-    image = cv2.imread(path)
-    if image is None:
-        raise ValueError(f"{path} cannot be read as an image: mend or remove it.")
-    return image
+def _bgr(path: str) -> np.ndarray:
+    return read_stored_image(path)[..., ::-1]

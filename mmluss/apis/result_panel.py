@@ -4,7 +4,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -15,6 +14,7 @@ from mmseg.registry import DATASETS
 from mmseg.structures import SegDataSample
 
 from mmluss.datasets.label_codec import read_label_map
+from mmluss.datasets.transforms.loading import read_stored_image
 from mmluss.evaluation.matching import read_match
 from mmluss.visualization.panel import PanelRow, draw_panel
 
@@ -60,7 +60,7 @@ def draw_result_panel(labels: TestedModel, final: TestedModel, path: Path, num_i
         info = dataset.get_data_info(index)
         rows.append(
             PanelRow(
-                image=np.asarray(cv2.imread(info["img_path"]))[..., ::-1],
+                image=read_stored_image(info["img_path"]),
                 truth=read_label_map(info["seg_map_path"]).astype(np.int64),
                 attention=label_sample.foreground_score.data[0].cpu().numpy(),
                 pixel_label=label_match[label_sample.pred_sem_seg.data[0].cpu().numpy()],

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import shlex
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -131,7 +132,16 @@ def _run(environment: dict[str, str], log: Path | None, work: Callable[..., obje
         sys.stderr.flush()
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     work(*arguments)
+
+
+def _end_with_parent() -> None:
+    """A run that was killed is started again: what it had started must not go on writing beside the new one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _failure(title: str, code: int, log: Path | None) -> str:

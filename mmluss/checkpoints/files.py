@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Reading foreign checkpoints without running code from them, and writing ours completely or not at all."""
 
+import io
 import re
 import zipfile
 from argparse import Namespace
@@ -108,9 +109,15 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
     Args:
         checkpoint: Anything that ``torch.load(weights_only=True)`` takes.
         path: Local file; its folder is made.
+
+    Raises:
+        OSError: Naming the file, such as on a full disk.
     """
+    # In memory first: torch hides what is wrong with a file that it writes to, such as a full disk.
+    content = io.BytesIO()
+    torch.save(dict(checkpoint), content)
     with replace_file(path) as file:
-        torch.save(dict(checkpoint), file)
+        file.write(content.getbuffer())
 
 
 def write_centroids(centroids: Tensor, path: str | Path) -> None:

@@ -89,11 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(stderr=True)
     if not args.verbose:
         _be_quiet()
+    from mmluss.apis.endings import one_line_endings
+
     try:
-        args.run(args, console)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on where it was", highlight=False)
-        raise SystemExit(130) from None
+        with one_line_endings(getattr(args, "out", "") or ".", "the same command goes on where it was"):
+            args.run(args, console)
     except (ValueError, OSError, RuntimeError) as error:
         if args.verbose:
             raise

@@ -93,17 +93,16 @@ def check_threshold(threshold: float, histogram: np.ndarray, bin_edges: np.ndarr
 
 
 def check_labels(pixels: np.ndarray, threshold: float) -> None:
-    """Refuse label maps without any foreground.
+    """Warn of label maps that are all foreground or have none, such as where "val" found nothing better.
 
     Args:
         pixels: (K + 1,) pixels of each label, of all images.
-        threshold: What their scores were compared with.
-
-    Raises:
-        ValueError: If all pixels have label 0.
+        threshold: What their scores were compared with; 0 says that all shall be foreground.
     """
-    if not pixels[1:].any():
-        raise ValueError(
-            f"No pixel of any image has a score that reaches the threshold {threshold:.4f}, so the label maps hold "
-            "nothing to learn: give PseudoLabelHook a smaller threshold, or 'otsu'."
-        )
+    if pixels[1:].any() and (pixels[0] or threshold == 0):
+        return
+    what = "every pixel" if pixels[1:].any() else "no pixel"
+    MMLogger.get_current_instance().warning(
+        f"In the label maps, {what} of all images has a score that reaches the threshold {threshold:.4f}, so step 3 "
+        "cannot learn where things are: give PseudoLabelHook another threshold, and look whether step 2.1 learned."
+    )

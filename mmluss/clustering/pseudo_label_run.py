@@ -26,7 +26,7 @@ from mmluss.clustering.spectral import spectral_clusters
 from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import dataset_fingerprint, pipeline_text, settings_fingerprint, weights_fingerprint
-from mmluss.utils.stage_record import StageRecord
+from mmluss.utils.stage_record import StageRecord, read_arrays, write_arrays
 
 THRESHOLD_IMAGES = 100
 """Images looked at to see whether a given threshold lies among their scores."""
@@ -103,8 +103,16 @@ class PseudoLabelRun:
 
     @cached_property
     def sizes(self) -> np.ndarray:
-        """(M, 2) width and height of the training images' files."""
-        return image_sizes(self.dataset)
+        """(M, 2) width and height of the training images' files; kept in ``clustering/sizes.npz``."""
+        path = self.work_folder / "sizes.npz"
+        stored = [read_arrays(path, self.data) if dist.is_main_process() else None]
+        dist.broadcast_object_list(stored)
+        if stored[0] is not None:
+            return stored[0]["sizes"]
+        sizes = image_sizes(self.dataset)
+        if dist.is_main_process():
+            write_arrays(path, self.data, sizes=sizes)
+        return sizes
 
     def _labels_are_ours(self) -> bool:
         return self.record.begun("labels") or self.manifest.is_file()

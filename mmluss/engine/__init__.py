@@ -14,6 +14,7 @@ from mmluss.engine.hooks import (
     ResumableRFSearchHook,
     ScoreFilesHook,
     SupportHook,
+    WholeCheckpointHook,
 )
 from mmluss.engine.loops import FullBatchTrainLoop
 from mmluss.engine.model_wrapper import LUSSDataParallel
@@ -38,4 +39,5 @@ __all__ = [
     "ScoreFilesHook",
     "SupportHook",
     "WarmupCosineLR",
+    "WholeCheckpointHook",
 ]

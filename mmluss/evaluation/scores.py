@@ -154,13 +154,20 @@ def score_report(
         sweep: What ``ThresholdSweep.compute`` returned, if there was one.
 
     Returns:
-        Dict with ``scores``, ``classes``, ``match``, ``sweep`` (if any), ``data`` (counts of the data set) and
-        ``versions``.
+        Dict with ``scores``, ``classes``, ``match``, ``shared_pixels`` (of each predicted id and category that share
+        any), ``sweep`` (if any), ``data`` (counts of the data set) and ``versions``.
     """
+    shared = counts.shared_pixels()
+    predicted, category = np.nonzero(shared)
     report = {
         "scores": scores,
         "classes": {"name": list(names), **classes},
         "match": {i: category for i, category in enumerate(match.tolist()) if category != UNMATCHED},
+        "shared_pixels": {
+            "predicted": (predicted + 1).tolist(),
+            "category": (category + 1).tolist(),
+            "pixels": shared[predicted, category].tolist(),
+        },
         "data": {
             "images": counts.images,
             "categories": counts.num_categories,

@@ -4,6 +4,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+_LEFTOVER = re.compile(r"\.(\d+)-\d+-.")
+
 
 @contextmanager
 def replace_file(path: str | PathLike, sync: bool = True) -> Iterator[BinaryIO]:
@@ -23,19 +26,23 @@ def replace_file(path: str | PathLike, sync: bool = True) -> Iterator[BinaryIO]:
         path: The file to write; its folder is made if need be.
         sync: Wait until the content is on disk, so that not even a power failure leaves an empty file in its place.
             False for many files that a later run looks through anyway.
+
+    Raises:
+        OSError: Naming ``path``, such as on a full disk.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                yield file
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def replace_by(path: str | Path, write: Callable[[Path], None], writes: bool = True) -> None:
@@ -47,23 +54,66 @@ def replace_by(path: str | Path, write: Callable[[Path], None], writes: bool = T
         path: The file or folder to write; what is there must be a file, or nothing.
         write: Writes to the path that it is given, which lies in the same folder and ends as ``path`` does.
         writes: Whether this process is the one whose call of ``write`` leaves a file.
+
+    Raises:
+        OSError: Naming ``path``, such as on a full disk.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
-    try:
-        write(temporary)
-        if writes:
-            os.replace(temporary, path)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        temporary.unlink(missing_ok=True)
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            if writes:
+                os.replace(temporary, path)
+        finally:
+            if temporary.is_dir():
+                shutil.rmtree(temporary)
+            temporary.unlink(missing_ok=True)
 
 
 def _beside(path: Path) -> Path:
     # Threads of one process may write the same file, too.
     return path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """An error of the disk tells nothing of the file it came from, or of a temporary name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise OSError(f"{path} cannot be written: {error}") from error
+        if error.filename is None or Path(error.filename) == _beside(path):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def remove_leftovers(folder: str | Path) -> list[str]:
+    """Remove what processes that were killed on this machine left in the middle of writing.
+
+    Args:
+        folder: Folder in which no process of another machine writes.
+
+    Returns:
+        Names of the removed files.
+    """
+    found = [path for path in Path(folder).glob(".*-*-*") if _LEFTOVER.match(path.name) and path.is_file()]
+    dead = [path for path in found if not _is_alive(int(_LEFTOVER.match(path.name)[1]))]  # type: ignore[index]
+    for path in dead:
+        path.unlink(missing_ok=True)
+    return [path.name for path in dead]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def write_json(path: str | Path, content: dict) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine import dist
 from mmengine.dataset import BaseDataset
 from torch import Tensor
 
 from mmluss.utils.image_files import is_image
 
+_SAMPLES_OF_A_BLOCK = 1 << 14
 _FILES_OF_A_SAMPLE = ("img_path", "seg_map_path", "saliency_path")
 
 
@@ -80,10 +82,19 @@ def folder_fingerprint(path: str | Path) -> str:
 def dataset_fingerprint(dataset: BaseDataset) -> str:
     """Fingerprint of a data set's samples in their order: names, categories, and the states of their files.
 
-    Masks and saliency maps count, too.
+    Masks and saliency maps count, too. All processes take part, each with a share of the samples; the result does not
+    depend on how many there are.
     """
+    starts = range(0, len(dataset), _SAMPLES_OF_A_BLOCK)
+    mine = [_block_fingerprint(dataset, start) for start in starts[dist.get_rank() :: dist.get_world_size()]]
+    parts = dist.all_gather_object(mine)
+    blocks = [parts[block % len(parts)][block // len(parts)] for block in range(len(starts))]
+    return blocks[0] if len(blocks) == 1 else hashlib.sha256("".join(blocks).encode()).hexdigest()
+
+
+def _block_fingerprint(dataset: BaseDataset, start: int) -> str:
     digest = hashlib.sha256()
-    for index in range(len(dataset)):
+    for index in range(start, min(start + _SAMPLES_OF_A_BLOCK, len(dataset))):
         info = dataset.get_data_info(index)
         digest.update(f"{info['relative_path']}\t{info['category']}".encode())
         for file in _FILES_OF_A_SAMPLE:

@@ -1,58 +1,79 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Overrides that cut the steps of an ImageNet-S-50 pipeline down to seconds."""
+"""A data set of a few small images, and step configs cut down to it."""
 
-from typing import Any
+from pathlib import Path
 
-_LOAD = dict(type="LoadImageFromFile", color_type="color_ignore_orientation")
-_RESIZE = dict(type="mmpretrain.ResizeEdge", scale=48, edge="short", backend="pillow", interpolation="bilinear")
-_META = ("img_path", "seg_map_path", "relative_path", "category", "ori_shape", "img_shape")
-_TEST = [_LOAD, _RESIZE, dict(type="LoadImageNetSAnnotations"), dict(type="PackSegInputs", meta_keys=_META)]
-# No random numbers: the whole image, as it is.
-_CROPS = dict(groups=[dict(size=32, number=2, scale=(1.0, 1.0))], ratio=(1, 1), flip_prob=0, crop_transforms=[])
-_MULTI_CROP = [_LOAD, dict(type="MultiCrop", **_CROPS), dict(type="PackMultiCrops")]
-_LABELED = [
-    _LOAD,
-    dict(type="LoadImageNetSAnnotations"),
-    dict(type="RandomResizedCropSeg", size=32, scale=(1.0, 1.0), ratio=(1, 1)),
-    dict(type="PackSegInputs"),
-]
+import numpy as np
+from mmengine.config import Config
+
+from tests.helpers.tiny_data import write_image_folder
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+COLORS = {"blue_box": (220, 60, 40), "green_box": (40, 210, 60), "red_box": (40, 60, 220)}
 
 
-def tiny_overrides(batch_size: int, epochs: int = 2) -> dict[str, Any]:
-    """Overrides of the steps, without any random augmentation.
-
-    Args:
-        batch_size: Images of each process's batch.
-        epochs: Epochs of each step.
-    """
-    width = dict(base_channels=8)
-    embedding = dict(backbone=width, hidden_channels=16, embedding_dim=8, num_prototypes=24, queue=dict(length=40))
-    hooks = dict(prototypes=dict(freeze_iters=2, queue_start_epoch=0), logger=dict(interval=1))
-    labels = dict(pseudo_labels=dict(crop_size=32, restarts=2))
-    return dict(
-        pretrain=dict(
-            model=embedding,
-            default_hooks=hooks,
-            train_cfg=dict(max_epochs=epochs, val_interval=epochs),
-            train_dataloader=_loader(batch_size, _MULTI_CROP),
-        ),
-        pixel_attention=dict(
-            model=embedding,
-            default_hooks=hooks | labels,
-            train_cfg=dict(max_epochs=epochs, val_interval=epochs),
-            train_dataloader=_loader(batch_size, _MULTI_CROP),
-            test_dataloader=_loader(1, _TEST),
-        ),
-        finetune=dict(
-            model=dict(backbone=width),
-            default_hooks=dict(logger=dict(interval=1)),
-            train_cfg=dict(max_epochs=epochs, val_interval=epochs, val_begin=epochs + 1),
-            train_dataloader=_loader(batch_size, _LABELED),
-            val_dataloader=_loader(1, _TEST),
-            test_dataloader=_loader(1, _TEST),
-        ),
-    )
+def _boxed(category: int, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    image, ids = rng.integers(0, 90, (56, 64, 3), np.uint8), np.zeros((56, 64), np.uint16)
+    top, left = rng.integers(4, 20, 2)
+    image[top : top + 28, left : left + 32] = list(COLORS.values())[category]
+    ids[top : top + 28, left : left + 32] = category + 1
+    return image, ids
 
 
-def _loader(batch_size: int, pipeline: list[dict]) -> dict[str, Any]:
-    return dict(batch_size=batch_size, num_workers=0, persistent_workers=False, dataset=dict(pipeline=pipeline))
+def write_tiny_data(root: Path) -> None:
+    """Three categories, 8 training and 2 validation images each."""
+    rng = np.random.default_rng(0)
+    write_image_folder(root, "train", list(COLORS), 8, _boxed, rng)
+    write_image_folder(root, "validation", list(COLORS), 2, _boxed, rng, masks=True)
+
+
+def _shorten(cfg: Config, data_root: Path, epochs: int) -> None:
+    for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        if cfg.get(loader) is not None:
+            cfg[loader].dataset.data_root = str(data_root)
+            cfg[loader].num_workers = 1
+            cfg[loader].pop("persistent_workers", None)
+    cfg.train_dataloader.batch_size = 8
+    cfg.train_cfg.max_epochs = epochs
+    cfg.param_scheduler[0].end = epochs
+    cfg.default_hooks.logger.interval = 1
+    cfg.model.backbone.base_channels = 8
+    for pipeline in (
+        cfg.train_dataloader.dataset.pipeline,
+        (cfg.get("test_dataloader") or cfg.train_dataloader).dataset.pipeline,
+    ):
+        for transform in pipeline:
+            if transform["type"] == "MultiCrop":
+                transform["groups"] = [dict(size=32, number=2, scale=(0.3, 1.0))]
+            elif transform["type"] == "RandomResizedCropSeg":
+                transform["size"] = 32
+            elif transform["type"] == "mmpretrain.ResizeEdge":
+                transform["scale"] = 48
+    if cfg.get("test_dataloader") is not None:
+        # inference_model reads this variable, MMSegInferencer the data loader.
+        cfg.test_pipeline = cfg.test_dataloader.dataset.pipeline
+
+
+def write_tiny_configs(folder: Path, data_root: Path) -> dict[str, Path]:
+    """The from-scratch step configs for the small data set: three epochs of three iterations."""
+    paths = {}
+    for step, name in (
+        ("pretrain", "pass-pretrain_r18_1xb64-40e_mini-imagenets"),
+        ("pixel_attention", "pass-pixel-attention_r18_1xb32-10e_mini-imagenets"),
+        ("finetune", "pass-finetune_r18_1xb32-10e_mini-imagenets"),
+    ):
+        cfg = Config.fromfile(CONFIGS / "pass" / f"{name}.py")
+        _shorten(cfg, data_root, epochs=3)
+        cfg.model.backbone.init_cfg = None
+        if step == "finetune":
+            cfg.model.decode_head.num_classes = 1 + len(COLORS)
+            cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
+        else:
+            cfg.model.update(hidden_channels=16, embedding_dim=8, num_prototypes=16, queue=dict(length=8))
+            cfg.default_hooks.prototypes.update(freeze_iters=2, queue_start_epoch=0)
+        if step == "pixel_attention":
+            cfg.model.pretrained = None
+            cfg.default_hooks.pseudo_labels.update(num_clusters=len(COLORS), crop_size=48, restarts=2)
+        paths[step] = folder / f"{step}.py"
+        cfg.dump(paths[step])
+    return paths

@@ -11,8 +11,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from mmluss.apis.step_launcher import _free_port
-
-from .conftest import CONFIGS
+from tests.helpers.tiny_steps import CONFIGS
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(get_device() != "cpu", reason="this machine has a GPU")]
 WORD = "No GPU here: 2 processes on CPUs, joined by gloo."

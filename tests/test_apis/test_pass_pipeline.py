@@ -15,8 +15,7 @@ from mmluss.apis import PASSPipeline
 from mmluss.apis.segmenter import Segmenter
 from mmluss.apis.tool_processes import call_mmseg_tool
 from mmluss.apis.training_folder import last_checkpoint
-
-from .conftest import CONFIGS
+from tests.helpers.tiny_steps import COLORS, CONFIGS
 
 pytestmark = pytest.mark.slow
 
@@ -204,6 +203,7 @@ def test_without_masks_nothing_is_scored(config_of_removed_data, tiny_data, tmp_
     predicted = [path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.png")]
     trained = [path.relative_to(tiny_data / "train") for path in (tiny_data / "train").rglob("*.JPEG")]
     assert sorted(predicted) == sorted(path.with_suffix(".png") for path in trained)
+    assert 'id="scores"' not in pipeline.write_page(pipeline.run()).read_text()
 
 
 @pytest.mark.parametrize("scored", [True, False])
@@ -240,6 +240,10 @@ def test_the_tool_shows_a_line_a_step_and_an_error_last(pipeline_config, tiny_da
     assert done.returncode == 0 and len(shown) < 40, shown
     assert any(line.startswith("2 pixel attention") for line in shown)
     assert "Epoch(train)" in (tmp_path / "work" / "logs" / "1_pretrain.log").read_text()
+    page = (tmp_path / "work" / "report" / "index.html").read_text()
+    report = json.loads((tmp_path / "work" / "report.json").read_text())
+    assert f"{report['miou']['fine-tuned (step 4)']:.2f}" in page and "share of each category" in page
+    assert {name for name in COLORS if f"<h3>{name}</h3>" in page} == set(COLORS)
     broken = [*options, "overrides.finetune.optim_wrapper.optimizer.lr=-1"]
     failed = run_tool(pipeline_config, *broken)
     assert failed.returncode == 1

@@ -20,9 +20,8 @@ from mmluss.datasets.categories import subset_categories
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.evaluation.matching import read_match
 from tests.helpers.tiny_imagenets import SIDE, prepare_tiny_imagenets50
-from tests.helpers.tiny_steps import tiny_overrides
-
-from .conftest import CONFIGS
+from tests.helpers.tiny_overrides import tiny_overrides
+from tests.helpers.tiny_steps import CONFIGS
 
 PIPELINES = sorted((CONFIGS / "pipelines").glob("*imagenets*0.py")) + sorted(
     (CONFIGS / "pipelines").glob("*imagenets919.py")

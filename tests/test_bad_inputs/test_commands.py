@@ -13,7 +13,7 @@ from mmluss.apis.cluster_names import read_cluster_names
 from mmluss.apis.discovery import Discovery, DiscoverySettings
 from mmluss.apis.mmseg_tools import find_config, run_mmseg_tool
 from mmluss.apis.photo_configs import training_size
-from mmluss.apis.run_results import RunFolder
+from mmluss.apis.run_folder import RunFolder
 from mmluss.apis.segment_files import photos_to_segment
 from mmluss.apis.segmenter import find_model
 from mmluss.apis.steps import StepRunner

@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from mmluss.clustering.input_checks import check_inputs
+from mmluss.clustering.input_checks import check_inputs, check_labels
 from mmluss.clustering.kmeans import kmeans
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.settings import PseudoLabelSettings
@@ -153,6 +153,14 @@ def threshold_above_all_scores(root):
 
 def threshold_below_all_scores(root):
     _run(root, threshold=0.01).run()
+
+
+def labels_without_foreground(root):
+    check_labels(np.array([9, 0, 0]), 0.5)
+
+
+def labels_without_background(root):
+    check_labels(np.array([0, 4, 5]), 0.5)
 
 
 class _Constant(SmallSegmentor):

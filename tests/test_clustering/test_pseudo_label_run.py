@@ -13,6 +13,7 @@ import pytest
 import torch.multiprocessing as mp
 
 from mmluss.clustering import pseudo_label_run
+from mmluss.clustering.image_batches import image_sizes
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.spectral import spectral_clusters
@@ -40,6 +41,26 @@ def outcome(folder: Path) -> dict[str, bytes]:
         "centroids": (folder / "centroids.npy").read_bytes(),
         "manifest": json.dumps(manifest, sort_keys=True).encode(),
     }
+
+
+def test_sizes_of_images_are_read_once_for_the_same_data(photo_root, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    shutil.copytree(photo_root / "train", data / "train")
+    read = []
+
+    def read_sizes(dataset):
+        read.append(len(dataset))
+        return image_sizes(dataset)
+
+    monkeypatch.setattr(pseudo_label_run, "image_sizes", read_sizes)
+    first = labeling(data, tmp_path / "out").sizes
+    assert read == [18] and first.shape == (18, 2)
+    np.testing.assert_array_equal(labeling(data, tmp_path / "out").sizes, first)
+    assert read == [18]
+    path = sorted((data / "train").rglob("*.png"))[0]
+    cv2.imwrite(str(path), cv2.imread(str(path))[:20, :16])
+    changed = labeling(data, tmp_path / "out").sizes
+    assert read == [18, 18] and changed[0].tolist() == [16, 20] and (changed[1:] == first[1:]).all()
 
 
 @pytest.mark.parametrize("threshold", [0.45, "val", "otsu"])

@@ -1,5 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,15 @@ def test_scores_file_holds_everything(scenes, tmp_path: Path) -> None:
     images = scenes(3, 5, NUM)
     scores = run(images, score=True, thresholds=[0.2, 0.6], scores_file=str(file), num_clusters=NUM)
     report = json.loads(file.read_text())
-    assert set(report) == {"settings", "scores", "classes", "match", "data", "versions", "sweep"}
+    parts = {"settings", "scores", "classes", "match", "shared_pixels", "data", "versions", "sweep"}
+    assert set(report) == parts
+    shared = report["shared_pixels"]
+    found = dict(zip(zip(shared["predicted"], shared["category"], strict=True), shared["pixels"], strict=True))
+    expected = Counter()
+    for true, category, score in images:
+        predicted = np.where(score >= np.float32(scores["threshold"]), category, 0)
+        expected.update(zip(predicted.ravel().tolist(), true.ravel().tolist(), strict=True))
+    assert found == {pair: count for pair, count in expected.items() if pair[0] > 0 and 0 < pair[1] <= NUM}
     assert report["scores"] == {name: None if np.isnan(value) else value for name, value in scores.items()}
     assert report["settings"]["thresholds"] == [0.2, 0.6]
     assert report["classes"]["name"] == list(CLASSES)

@@ -1,9 +1,11 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import os
+from pathlib import Path
 
 import pytest
 import torch
 
+from mmluss.utils import fingerprints
 from mmluss.utils.fingerprints import (
     dataset_fingerprint,
     file_fingerprint,
@@ -12,7 +14,8 @@ from mmluss.utils.fingerprints import (
     settings_fingerprint,
     weights_fingerprint,
 )
-from tests.helpers.small_world import TEST_PIPELINE, photos
+from tests.helpers.small_world import TEST_PIPELINE, photos, write_split
+from tests.helpers.two_processes import run_in_two_processes
 
 
 def test_weights_fingerprint_follows_names_values_and_types():
@@ -49,6 +52,32 @@ def test_data_fingerprint_and_pipeline_text_are_stable(photo_root):
         pipeline_text(dataset) == pipeline_text(photos(photo_root)) != pipeline_text(photos(photo_root, pipeline=wider))
     )
     assert " at 0x" not in pipeline_text(dataset)
+
+
+def test_data_fingerprint_sees_order_and_states_of_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(fingerprints, "_SAMPLES_OF_A_BLOCK", 4)
+    write_split(tmp_path, "train", images=3, seed=0)
+    before = dataset_fingerprint(photos(tmp_path))
+    assert before == dataset_fingerprint(photos(tmp_path)) != dataset_fingerprint(photos(tmp_path, indices=8))
+    shuffled = photos(tmp_path)
+    shuffled.data_list.reverse()
+    assert dataset_fingerprint(shuffled) != before
+    os.utime(sorted((tmp_path / "train").rglob("*.png"))[-1], ns=(0, 0))
+    assert dataset_fingerprint(photos(tmp_path)) != before
+
+
+def compare_fingerprints(rank: int, root: Path, expected: list[str]) -> None:
+    fingerprints._SAMPLES_OF_A_BLOCK = 4
+    assert [dataset_fingerprint(photos(root, indices=count)) for count in (9, 8, 5, 3)] == expected
+
+
+@pytest.mark.slow
+def test_data_fingerprint_is_shared_among_processes(tmp_path, monkeypatch):
+    write_split(tmp_path, "train", images=3, seed=0)
+    monkeypatch.setattr(fingerprints, "_SAMPLES_OF_A_BLOCK", 4)
+    expected = [dataset_fingerprint(photos(tmp_path, indices=count)) for count in (9, 8, 5, 3)]
+    assert len(set(expected)) == 4
+    run_in_two_processes(compare_fingerprints, tmp_path, expected)
 
 
 def test_folder_fingerprint_sees_what_changed_behind_links(tmp_path):

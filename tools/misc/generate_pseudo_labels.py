@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from mmluss.apis.cpu_processes import join_cpu_processes
+from mmluss.apis.cpu_processes import join_cpu_processes, leave_cpu_processes
+from mmluss.apis.endings import one_line_endings
 from mmluss.apis.label_run import build_label_run
 
 
@@ -26,13 +27,16 @@ def main() -> None:
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     cfg.launcher = args.launcher
-    join_cpu_processes(args.launcher)
+    joined = join_cpu_processes(args.launcher)
     work_dir = args.work_dir or cfg.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
     try:
         runner, hook = build_label_run(cfg, args.checkpoint, work_dir)
     except ValueError as error:
         raise SystemExit(str(error)) from None
-    hook.write_labels(runner)
+    with one_line_endings(work_dir, "the same command goes on where it was"):
+        hook.write_labels(runner)
+    if joined:
+        leave_cpu_processes()
 
 
 if __name__ == "__main__":

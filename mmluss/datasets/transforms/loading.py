@@ -49,6 +49,22 @@ def id_problem(ids: np.ndarray, max_id: int | None) -> str | None:
     return f"id out of range ({listed}; ids are 0..{max_id} and {IGNORE_INDEX})"
 
 
+def read_stored_image(path: str) -> np.ndarray:
+    """Pixels of an image as its label map and ImageNet-S configs have them: an EXIF orientation is not applied.
+
+    Args:
+        path: An image file.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: Naming the file and the reason, where it cannot be read.
+    """
+    image = _read(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, "image")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
 def read_image_size(path: str) -> tuple[int, int]:
     """Size of an image, which is decoded as a whole to see whether it can be.
 
@@ -61,7 +77,7 @@ def read_image_size(path: str) -> tuple[int, int]:
     Raises:
         ValueError: Naming the file and the reason, where it cannot be read.
     """
-    return _read(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, "image").shape[:2]
+    return read_stored_image(path).shape[:2]
 
 
 def read_saliency_map(path: str) -> np.ndarray:

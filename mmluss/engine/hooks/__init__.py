@@ -15,6 +15,7 @@ from mmluss.engine.hooks.saved_config_hook import SavedConfigHook
 from mmluss.engine.hooks.score_files_hook import ScoreFilesHook
 from mmluss.engine.hooks.support_hook import SupportHook
 from mmluss.engine.hooks.visualization_hook import LUSSVisualizationHook
+from mmluss.engine.hooks.whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
     "CheckpointCheckHook",
@@ -31,4 +32,5 @@ __all__ = [
     "SavedConfigHook",
     "ScoreFilesHook",
     "SupportHook",
+    "WholeCheckpointHook",
 ]

@@ -47,12 +47,18 @@ def histogram_chart(histogram: Histogram) -> str:
 def confusion_chart(confusion: np.ndarray, clusters: Sequence[str], categories: Sequence[str]) -> str:
     """SVG of the share of each category in each cluster, rows clusters, columns categories.
 
+    Rows are in the order of their largest category, the purest first, so that clusters that fit categories make a
+    diagonal; those that share nothing with any come last.
+
     Args:
         confusion: ``(K, N)`` counts.
         clusters: K names.
         categories: N names.
     """
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    largest = np.where(confusion.any(axis=1), shares.argmax(axis=1), len(categories))
+    order = np.lexsort((-shares.max(axis=1), largest))
+    shares, clusters = shares[order], [clusters[index] for index in order]
     figure, axes = _figure(min(2.5 + 0.24 * len(categories), 14), min(1.8 + 0.24 * len(clusters), 14))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     if len(categories) <= 60:

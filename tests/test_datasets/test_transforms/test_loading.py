@@ -8,7 +8,13 @@ from PIL import Image
 
 from mmluss.datasets import LoadImageNetSAnnotations, LoadSaliencyMap
 from mmluss.datasets.label_codec import IGNORE_INDEX, write_label_map
-from mmluss.datasets.transforms.loading import id_problem, read_image_size, read_saliency_map, size_problem
+from mmluss.datasets.transforms.loading import (
+    id_problem,
+    read_image_size,
+    read_saliency_map,
+    read_stored_image,
+    size_problem,
+)
 
 
 def test_labels_keep_16_bits_to_the_packed_sample(tmp_path):
@@ -24,6 +30,18 @@ def test_labels_keep_16_bits_to_the_packed_sample(tmp_path):
     flipped = TRANSFORMS.build(dict(type="RandomFlip", prob=1.0))(loaded)
     packed = TRANSFORMS.build(dict(type="PackSegInputs"))(flipped)
     np.testing.assert_array_equal(packed["data_samples"].gt_sem_seg.data[0], ids[:, ::-1])
+
+
+def test_stored_pixels_are_rgb_and_not_turned(tmp_path):
+    pixels = np.zeros((6, 9, 3), np.uint8)
+    pixels[:, :4] = (200, 30, 60)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_stored_image(str(tmp_path / "turned.png")), pixels)
+    with pytest.raises(ValueError, match=r"empty\.png: unreadable image \(empty file\)"):
+        (tmp_path / "empty.png").touch()
+        read_stored_image(str(tmp_path / "empty.png"))
 
 
 def test_samples_without_maps_pass_through():

@@ -1,31 +1,12 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """The page in a real browser: no error, and everything in sight on a phone and on a desktop."""
 
-import shutil
-
 import pytest
 
 from mmluss.visualization.report import write_report
 from tests.helpers.report_facts import example_facts
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser; requirements/dev.txt has it")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's packages chromium and chromium-driver"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("width", [390, 1280])
