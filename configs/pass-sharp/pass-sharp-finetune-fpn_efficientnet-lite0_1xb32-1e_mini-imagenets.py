@@ -1,0 +1,18 @@
+# A feature pyramid of four stages in place of the deepest one alone.
+_base_ = "pass-sharp-finetune_efficientnet-lite0_1xb32-1e_mini-imagenets.py"
+model = dict(
+    backbone=dict(out_indices=(1, 2, 3, 4), frozen_stages=2),
+    neck=dict(type="FPN", in_channels=[24, 40, 112, 320], out_channels=64, num_outs=4),
+    decode_head=dict(
+        _delete_=True,
+        type="FPNHead",
+        in_channels=[64, 64, 64, 64],
+        in_index=[0, 1, 2, 3],
+        feature_strides=[4, 8, 16, 16],
+        channels=64,
+        num_classes=10,
+        ignore_index=1000,
+        norm_cfg=dict(type="BN"),
+        loss_decode=dict(type="CrossEntropyLoss", avg_non_ignore=True),
+    ),
+)
