@@ -220,7 +220,7 @@ def test_a_backbone_that_does_not_fit_ends_before_any_work(photos, own_network, 
     assert not (tmp_path / "out").exists()
 
 
-def test_another_num_clusters_of_keeps_training(finished, photos, tmp_path):
+def test_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
     """The last of these tests: the result becomes another."""
     out = finished[0]
     run = json.loads((out / "run.json").read_text())

@@ -164,7 +164,7 @@ def test_curve_without_scores_is_a_wrong_call(folders, capsys) -> None:
     assert "give --score-dir" in capsys.readouterr().err
 
 
-def test_old_name_of_the_num_clusters_of(tmp_path: Path, capsys) -> None:
+def test_old_name_of_the_number_of_clusters(tmp_path: Path, capsys) -> None:
     for folder, label in (("pred", 5), ("gt", 1)):
         write_label_map(tmp_path / folder / "cat" / "a.png", np.full((4, 4), label))
     folders = [str(tmp_path / "pred"), str(tmp_path / "gt"), "--processes", "1"]
