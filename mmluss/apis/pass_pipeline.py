@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
-from mmluss.apis.pipeline_config import find_step_config, known_controls, number_of_clusters, step_config
+from mmluss.apis.pipeline_config import expect_clusters, find_step_config, known_controls, num_clusters_of, step_config
 from mmluss.apis.pipeline_report import FINETUNE, PIXEL_ATTENTION, TEST, write_pipeline_report
 from mmluss.apis.raw_color import score_raw_color
 from mmluss.apis.result_panel import TestedModel, draw_result_panel
@@ -77,7 +77,7 @@ class PASSPipeline:
         self.data_root = str(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_fingerprint(self.data_root)
-        self.num_clusters = number_of_clusters(cfg)
+        self.num_clusters = num_clusters_of(cfg)
         self.scored = Path(self.data_root, "validation-segmentation").is_dir()
         self.warm_start = cfg.get("warm_start")
         if self.warm_start is not None and not Path(self.warm_start).is_file():
@@ -202,7 +202,7 @@ class PASSPipeline:
         hook.num_clusters = self.num_clusters
         if not self.scored and hook.get("threshold", "val") == "val":
             hook.threshold = "otsu"
-        self._expect_clusters(cfg)
+        expect_clusters(cfg, self.num_clusters)
         return self._train(name, cfg, [checkpoint], label_figures, [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"])
 
     def _finetune(self, name: str, pretrained: StepResult | None, labels: StepResult) -> StepResult:
@@ -212,7 +212,7 @@ class PASSPipeline:
         cfg.train_dataloader.dataset.label_root = str(labels.folder / "pixel_labels")
         cfg.train_dataloader.dataset.num_clusters = self.num_clusters
         cfg.model.decode_head.num_classes = self.num_clusters + 1
-        self._expect_clusters(cfg)
+        expect_clusters(cfg, self.num_clusters)
         if not self.scored:
             for part in ("dataloader", "evaluator", "cfg"):
                 cfg[f"val_{part}"] = None
@@ -223,12 +223,6 @@ class PASSPipeline:
                 cfg.test_dataloader.dataset.split = "train"
         inputs = [checkpoint, labels.folder / _LABEL_CHECKPOINT]
         return self._train(name, cfg, inputs, lambda folder: last_values(folder, "decode.acc_seg"))
-
-    def _expect_clusters(self, cfg: Config) -> None:
-        """There may be more or fewer clusters than categories to score them by."""
-        for evaluator in ("val_evaluator", "test_evaluator"):
-            if cfg.get(evaluator) is not None:
-                cfg[evaluator].num_clusters = self.num_clusters
 
     def _train(
         self, name: str, cfg: Config, inputs: list, figures: Figures, outputs: list[str] | None = None

@@ -29,7 +29,7 @@ def known_controls(cfg: Config) -> list[str]:
     return controls
 
 
-def number_of_clusters(cfg: Config) -> int:
+def num_clusters_of(cfg: Config) -> int:
     """Number of clusters to make, also under the key's former name."""
     if "num_categories" not in cfg:
         return int(cfg.num_clusters)
@@ -45,6 +45,13 @@ def find_step_config(folder: Path, config: str, place: str) -> Path:
         return find_config(config.removeprefix("../"))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{place}{folder / config} does not exist. {error}") from None
+
+
+def expect_clusters(cfg: Config, num_clusters: int) -> None:
+    """Have the evaluators of a step's config count clusters, of which there may be more or fewer than categories."""
+    for evaluator in ("val_evaluator", "test_evaluator"):
+        if cfg.get(evaluator) is not None:
+            cfg[evaluator].num_clusters = num_clusters
 
 
 def step_config(path: Path, data_root: str, overrides: dict) -> Config:

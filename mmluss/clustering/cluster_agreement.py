@@ -43,3 +43,20 @@ def matched_accuracy(clusters: np.ndarray, categories: np.ndarray) -> float:
     """
     table = contingency_table(clusters, categories)
     return float(table[linear_sum_assignment(table, maximize=True)].sum() / len(clusters))
+
+
+def agreement_where_known(clusters: np.ndarray, categories: np.ndarray) -> dict[str, float]:
+    """How well clusters agree with categories, of the images whose category is known.
+
+    Args:
+        clusters: (M,) integers.
+        categories: (M,) integers, 0 where it is unknown.
+
+    Returns:
+        ``nmi`` and ``accuracy``, see above; empty if no category is known.
+    """
+    known = categories > 0
+    if not known.any():
+        return {}
+    pair = clusters[known], categories[known]
+    return dict(nmi=normalized_mutual_information(*pair), accuracy=matched_accuracy(*pair))

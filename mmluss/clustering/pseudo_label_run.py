@@ -15,7 +15,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 
-from mmluss.clustering.cluster_agreement import matched_accuracy, normalized_mutual_information
+from mmluss.clustering.cluster_agreement import agreement_where_known
 from mmluss.clustering.embeddings import extract_embeddings
 from mmluss.clustering.image_batches import batches_of_equal_shape, image_sizes
 from mmluss.clustering.input_checks import check_clusters, check_inputs, check_labels, check_threshold
@@ -237,18 +237,13 @@ class PseudoLabelRun:
         )
 
     def _agreement(self, assignments: np.ndarray) -> dict[str, float]:
-        """How well clusters and folder labels agree, where there are folder labels: reported, used for nothing."""
+        """Reported, used for nothing."""
         categories = np.array([self.dataset.get_data_info(index)["category"] for index in range(len(self.dataset))])
-        known = categories > 0
-        if not known.any():
-            return {}
-        result = dict(
-            nmi=normalized_mutual_information(assignments[known], categories[known]),
-            accuracy=matched_accuracy(assignments[known], categories[known]),
-        )
-        MMLogger.get_current_instance().info(
-            f"image clusters against folders: NMI {result['nmi']:.4f}, matched accuracy {result['accuracy']:.4f}"
-        )
+        result = agreement_where_known(assignments, categories)
+        if result:
+            MMLogger.get_current_instance().info(
+                "image clusters against folders: NMI {nmi:.4f}, matched accuracy {accuracy:.4f}".format(**result)
+            )
         return result
 
     def _find_threshold(self) -> dict[str, Any]:

@@ -4,7 +4,12 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from mmluss.clustering.cluster_agreement import contingency_table, matched_accuracy, normalized_mutual_information
+from mmluss.clustering.cluster_agreement import (
+    agreement_where_known,
+    contingency_table,
+    matched_accuracy,
+    normalized_mutual_information,
+)
 
 
 @pytest.fixture(params=range(4))
@@ -45,3 +50,14 @@ def test_more_clusters_than_categories_and_constants():
     assert matched_accuracy(np.arange(4), np.zeros(4, int)) == 0.25
     assert normalized_mutual_information(np.zeros(4, int), np.zeros(4, int)) == 1
     assert normalized_mutual_information(np.zeros(4, int), np.arange(4)) == 0
+
+
+def test_images_of_unknown_category_play_no_part(partition):
+    clusters, categories = partition
+    hidden = np.where(np.arange(60) % 3 == 0, 0, categories + 1)
+    known = hidden > 0
+    assert agreement_where_known(clusters, hidden) == dict(
+        nmi=normalized_mutual_information(clusters[known], categories[known]),
+        accuracy=matched_accuracy(clusters[known], categories[known]),
+    )
+    assert agreement_where_known(clusters, np.zeros(60, int)) == {}
