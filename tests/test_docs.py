@@ -82,13 +82,15 @@ def test_links_lead_somewhere(path):
 @pytest.mark.parametrize("path", CURRENT, ids=name)
 def test_commands_use_options_that_exist(path):
     unknown = []
+    scripts = {"tools/dist_train.sh": "tools/train.py", "tools/dist_test.sh": "tools/test.py"}
+    scripts |= {"tools/quickstart.sh": "tools/run_pipeline.py"}
     for words in commands(path.read_text()):
-        tools = [word for word in words if word.startswith("tools/") and word.endswith((".py", ".sh"))]
-        scripts = {"tools/dist_train.sh": "tools/train.py", "tools/dist_test.sh": "tools/test.py"}
-        for tool in tools:
-            tool = scripts.get(tool, "tools/run_pipeline.py" if tool == "tools/quickstart.sh" else tool)
-            if tool.endswith(".py"):
-                given = [word.partition("=")[0].strip("[]") for word in words if word.strip("[").startswith("--")]
+        for place, word in enumerate(words):
+            tool = scripts.get(word, word)
+            if tool.startswith("tools/") and tool.endswith(".py"):
+                # What stands before a tool belongs to what starts it, such as torchrun and srun.
+                given = [after for after in words[place:] if after.strip("[").startswith("--")]
+                given = [option.partition("=")[0].strip("[]") for option in given]
                 unknown += [f"{tool} {option}" for option in given if not knows(tool, option)]
         if words[0] == "mmluss":
             known = options_of("mmluss/cli/main.py")
