@@ -223,8 +223,8 @@ def existing_label_root(label_root: str) -> str:
         raise FileNotFoundError(f"{label_root}: no such folder (label_root)")
     begun = f"run it again in {work_dir} with --resume" if osp.isdir(work_dir) else "run it first"
     raise FileNotFoundError(
-        f"{label_root}: no such folder; step 2 (pixel attention, PseudoLabelHook) writes these label maps when it ends: "
-        f"{begun}, or set label_root of train_dataloader.dataset to those of another run"
+        f"{label_root}: no such folder; step 2 (pixel attention, PseudoLabelHook) writes these label maps when it "
+        f"ends: {begun}, or set label_root of train_dataloader.dataset to those of another run"
     )
 
 
