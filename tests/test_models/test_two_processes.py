@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.model.utils import convert_sync_batchnorm
 from torch.nn.parallel import DistributedDataParallel
 
 from mmluss.models import EmbeddingQueue, PASSPretrainer
+from mmluss.models.cpu_sync_batch_norm import synchronize_on_cpu
 from mmluss.models.sinkhorn import sinkhorn
 from tests.helpers.two_processes import PROCESSES, run_in_two_processes
 
@@ -72,8 +74,28 @@ def compute(rank: int, processes: int) -> dict:
     return results
 
 
+def compute_training(rank: int, processes: int) -> dict:
+    """Loss, gradients and statistics of an iteration in training mode, whose batches are normalized together."""
+    data = example()
+    model = build_pretrainer().train()
+    if processes > 1:
+        model = synchronize_on_cpu(convert_sync_batchnorm(model, "torch"))
+    run = DistributedDataParallel(model) if processes > 1 else model
+    inputs = dict(
+        crops=[share(crop, rank, processes) for crop in data["crops"]], grid=share(data["grid"], rank, processes)
+    )
+    loss = run(inputs, mode="loss")["loss"]
+    loss.backward()
+    return dict(
+        loss=loss.detach(),
+        gradients={name: parameter.grad for name, parameter in model.named_parameters()},
+        statistics={name: value for name, value in model.named_buffers() if "running" in name},
+    )
+
+
 def work(rank: int, folder: str) -> None:
-    torch.save(compute(rank, PROCESSES), Path(folder) / f"{rank}.pth")
+    results = dict(compute(rank, PROCESSES), training=compute_training(rank, PROCESSES))
+    torch.save(results, Path(folder) / f"{rank}.pth")
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +135,19 @@ def test_gradients(together, alone):
             torch.testing.assert_close(
                 result["gradients"][name], expected, rtol=1e-3, atol=1e-5 * float(expected.norm()) + 1e-8, msg=name
             )
+
+
+def test_an_iteration_of_training(together):
+    alone = compute_training(0, 1)
+    both = [result["training"] for result in together]
+    torch.testing.assert_close((both[0]["loss"] + both[1]["loss"]) / 2, alone["loss"], rtol=1e-6, atol=0)
+    compared = 0
+    for name, expected in alone["gradients"].items():
+        # A bias that batch normalization takes off again has no gradient but rounding.
+        if expected.abs().max() > 1e-6:
+            compared += 1
+            scale = float(expected.abs().max())
+            torch.testing.assert_close(both[0]["gradients"][name], expected, rtol=0, atol=1e-3 * scale, msg=name)
+    assert compared > 60
+    for name, expected in alone["statistics"].items():
+        torch.testing.assert_close(both[1]["statistics"][name], expected, rtol=1e-4, atol=1e-5, msg=name)
