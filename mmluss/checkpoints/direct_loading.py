@@ -73,15 +73,24 @@ def load_from_local_or_published(filename: str, map_location: str | None = None)
     """
     path = Path(filename).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{filename}: no such checkpoint. Training leaves it in {path.parent}: run that step first, or give the "
-            "path of another one (model.pretrained, init_cfg.checkpoint, load_from, or the argument of test.py)."
-        )
+        raise _no_checkpoint(filename)
     published = converted_checkpoint(peek_checkpoint(filename, map_location or "cpu"))
     if published is not None:
         return published
     with unreadable_named(filename):
         return load_from_local(filename, map_location)
+
+
+def _no_checkpoint(filename: str) -> FileNotFoundError:
+    path = Path(filename).expanduser()
+    if PublishedFile(path.name, FileRole.START).kind is not None:
+        way = f"`python tools/misc/download.py {path.name}` fetches it"
+    else:
+        way = f"Training leaves it in {path.parent}: run that step first"
+    return FileNotFoundError(
+        f"{filename}: no such checkpoint. {way}, or give the path of another one (model.pretrained, "
+        "init_cfg.checkpoint, load_from, or the argument of test.py)."
+    )
 
 
 def load_from_http_or_published(filename: str, map_location: str | None = None) -> Any:
@@ -170,9 +179,7 @@ class PublishedPretrainedInit(PretrainedInit):
             if path.is_file():
                 checkpoint = read_checkpoint(path)
             elif "://" not in self.checkpoint:
-                known = PublishedFile(path.name, FileRole.START).kind is not None
-                hint = f"; `python tools/misc/download.py {path.name}` fetches it" if known else ""
-                raise FileNotFoundError(f"{self.checkpoint} can not be found{hint}")
+                raise _no_checkpoint(self.checkpoint)
             else:
                 checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, "cpu")
         try:

@@ -266,7 +266,7 @@ def test_file_without_weights_is_refused(content, message, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mine.pth", r"mine\.pth can not be found$"),
+        ("mine.pth", r"mine\.pth: no such checkpoint\. Training leaves it in"),
         ("mae_pretrain_vit_base.pth", r"download\.py mae_pretrain_vit_base"),
     ],
 )
