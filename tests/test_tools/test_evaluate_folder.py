@@ -169,7 +169,7 @@ def test_old_name_of_the_number_of_clusters(tmp_path: Path, capsys) -> None:
         write_label_map(tmp_path / folder / "cat" / "a.png", np.full((4, 4), label))
     folders = [str(tmp_path / "pred"), str(tmp_path / "gt"), "--processes", "1"]
     assert evaluate_folder.main(folders) == 1
-    assert "prediction holds id 5; expected 0..1, as num_clusters=1" in capsys.readouterr().err
+    assert "prediction holds id 5; expected 0..1 (num_clusters)" in capsys.readouterr().err
     with pytest.warns(FutureWarning, match="--num-predicted is called --num-clusters now"):
         assert evaluate_folder.main([*folders, "--num-predicted", "5"]) == 0
     assert "num-predicted" not in evaluate_folder_help(capsys)
