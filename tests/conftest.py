@@ -1,13 +1,23 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mmengine.logging import MMLogger
 
 from tests.helpers.small_world import write_saliency, write_split
 from tests.helpers.tiny_models import write_tiny_checkpoint
+
+
+@pytest.fixture(autouse=True)
+def loud_again() -> Iterator[None]:
+    """Commands make the logs of their process quiet, which is also the process of other tests."""
+    yield
+    for logger in (logging.getLogger("mmengine"), *MMLogger._instance_dict.values()):
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

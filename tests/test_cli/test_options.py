@@ -3,7 +3,6 @@
 
 import csv
 import json
-import logging
 import shutil
 import threading
 from pathlib import Path
@@ -29,16 +28,6 @@ ANNOTATIONS = {
     "masks": "trip/b 1.jpg.png",
     "csv": "things.csv",
 }
-
-
-@pytest.fixture(autouse=True)
-def loud_again():
-    """The commands make logs quiet, which other tests look at."""
-    loggers = [logging.getLogger(name) for name in ("mmengine", "mmluss")]
-    levels = [logger.level for logger in loggers]
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
 
 
 @pytest.fixture(scope="module")
