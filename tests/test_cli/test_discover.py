@@ -170,9 +170,9 @@ def test_mistakes_are_named_on_the_last_line(tmp_path, arguments, reason):
 
 
 def test_check_runs_nothing(photos, tmp_path):
-    shown = mmluss("check", photos / "trip", "--out", tmp_path, cwd=tmp_path)
+    shown = mmluss("check", photos / "trip", "--out", tmp_path / "out", cwd=tmp_path)
     assert "24 photos, 0 files left out" in shown
-    assert [path.name for path in tmp_path.iterdir()] == ["skipped.csv"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["skipped.csv"]
 
 
 @pytest.fixture(scope="module")
