@@ -214,7 +214,7 @@ def _relabel(predicted: Map, table: np.ndarray, name: str) -> Map:
     if low < 0 or high >= len(table):
         largest = len(table) - 1
         raise ValueError(
-            f"{name}: prediction holds id {low if low < 0 else high}; expected 0..{largest}, as num_clusters={largest}"
+            f"{name}: prediction holds id {low if low < 0 else high}; expected 0..{largest} (num_clusters)"
         )
     if isinstance(predicted, torch.Tensor):
         return torch.from_numpy(table).to(predicted.device)[predicted.long()]

@@ -84,6 +84,9 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno is None:
+            # numpy's; of another type are those of whatever is read in between, which name what they are about.
+            if type(error) is not OSError:
+                raise
             raise OSError(f"{path} cannot be written: {error}") from error
         if error.filename is None or Path(error.filename) == _beside(path):
             raise OSError(error.errno, error.strerror, str(path)) from error
