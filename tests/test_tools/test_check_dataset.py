@@ -119,8 +119,8 @@ def test_subset_needs_its_splits_and_categories(tmp_path, capsys):
     status, out = run(capsys, tmp_path, "--subset", 50, "--num-workers", 0)
     assert status == 1
     assert f"{tmp_path}/train/{categories[-1]}: missing category folder" in out
-    assert f"{tmp_path}/validation-segmentation: no such folder" in out
-    assert f"{tmp_path}/train-semi-segmentation: no such folder" in out
+    for split in ("train-semi", "validation"):
+        assert f"{tmp_path}/{split}: no such folder; the splits in {tmp_path} are train" in out
 
 
 def test_folder_without_splits(tmp_path, capsys):

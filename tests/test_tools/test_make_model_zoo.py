@@ -62,10 +62,11 @@ def test_archives_of_masks(tmp_path):
 def test_a_collection_without_figures_has_no_table_of_them(tmp_path):
     write_index(tmp_path)
     metafile = yaml.safe_load((tmp_path / "meta.yml").read_text())
-    del metafile["Models"][0]["Results"]
+    for model in metafile["Models"]:
+        model.pop("Results", None)
     (tmp_path / "meta.yml").write_text(yaml.safe_dump(metafile))
     text = make_model_zoo.model_zoo(tmp_path)
-    assert "figures by | weights |" not in text and text.count("](../configs/") == 2
+    assert "figures by | weights |" not in text and text.count("](../configs/") == len(metafile["Models"])
 
 
 def test_figures_of_nobody_are_an_error(tmp_path):
