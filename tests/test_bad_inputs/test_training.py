@@ -65,14 +65,6 @@ def batch_larger_than_the_data(root):
     _train(root, FINETUNE, **{"train_dataloader.batch_size": 5})
 
 
-def more_prototypes_than_images(root):
-    _train(root, PRETRAIN, **{"model.num_prototypes": 5})
-
-
-def queue_longer_than_the_data(root):
-    _train(root, PRETRAIN, **{"model.queue.length": 8})
-
-
 def queue_shorter_than_a_batch(root):
     _train(root, PRETRAIN, **{"model.queue.length": 3, "default_hooks.prototypes.queue_start_epoch": 0})
 

@@ -23,19 +23,15 @@ class PrototypeHook(Hook):
         self.queue_start_epoch = queue_start_epoch
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse sizes that the data cannot fill.
-
-        Raises:
-            ValueError: If there are more prototypes, or more rows in the queue, than training images.
-        """
+        """Warn of more prototypes, or more rows in the queue, than training images, which the data cannot fill."""
         model, images = get_ori_model(runner.model), len(runner.train_dataloader.dataset)
         if model.prototypes.num_prototypes > images:
-            raise ValueError(
+            runner.logger.warning(
                 f"{images} training images cannot share {model.prototypes.num_prototypes} prototypes: set "
                 "model.num_prototypes to a fraction of the number of images."
             )
         if model.queue is not None and model.queue.length > images:
-            raise ValueError(
+            runner.logger.warning(
                 f"A queue of {model.queue.length} rows would hold the {images} training images several times over: set "
                 f"model.queue.length={images} or less, or model.queue=None for no queue."
             )
