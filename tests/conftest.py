@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
 
 from tests.helpers.small_world import write_saliency, write_split
 from tests.helpers.tiny_models import write_tiny_checkpoint
+
+
+@pytest.fixture(autouse=True)
+def scope_of_mmseg() -> None:
+    """Names are looked up as in mmsegmentation's tools, whatever scope another test has left."""
+    init_default_scope("mmseg")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmluss.apis.tool_processes import _run_logged
+from mmluss.apis.tool_processes import _run
 from tests.helpers.forked_runs import final_weights, finish, losses, results, run_pipeline, start, train, wait_for
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def test_kills_at_any_moment_of_a_pipeline_change_nothing(whole, pipeline, tmp_p
 
 
 def _parent(log: Path) -> None:
-    child = get_context("fork").Process(target=_run_logged, args=(log, time.sleep, (600,)))
+    child = get_context("fork").Process(target=_run, args=({}, log, time.sleep, (600,)))
     child.start()
     log.with_suffix(".pid").write_text(str(child.pid))
     child.join()

@@ -18,7 +18,7 @@ import torch
 from mmengine.config import Config, config
 from mmengine.runner import runner
 
-from mmluss.apis import PASSPipeline, pass_pipeline
+from mmluss.apis import PASSPipeline, step_launcher
 from mmluss.apis.mmseg_tools import run_mmseg_tool
 from mmluss.apis.tool_processes import _PRELOADED
 from mmluss.apis.training_folder import training_records
@@ -60,7 +60,7 @@ def train(config: Path, work_dir: Path, *options: str) -> None:
 
 def run_pipeline(config: Path, work_dir: Path) -> None:
     """``tools/run_pipeline.py`` whose steps are forked from it, not from a server that imports everything once more."""
-    pass_pipeline.call_mmseg_tool = _fork_tool
+    step_launcher.call_mmseg_tool = _fork_tool
     PASSPipeline(Config.fromfile(config), work_dir).run()
 
 
@@ -68,6 +68,8 @@ def _logged(log: Path, function: Callable[..., object], arguments: tuple) -> Non
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    # What a shell starts in the background has it and all its children deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     # What runners log takes longer than such a short training: versions of compilers, and the config, neatly formatted.
     runner.collect_env = dict
@@ -109,7 +111,8 @@ def results(work_dir: Path) -> dict[str, Any]:
     """All that a pipeline left behind and that is to be the same whatever happened on the way."""
     report = json.loads((work_dir / "report.json").read_text())
     steps = {step["name"]: step["figures"] for step in report["steps"]}
-    labels = {path.name: path.read_bytes() for path in sorted((work_dir / "2_pixel_attention").rglob("*.png"))}
+    folder = work_dir / "2_pixel_attention" / "pixel_labels"
+    labels = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.png"))}
     curves = {name: losses(work_dir / name) for name in ("1_pretrain", "2_pixel_attention", "3_finetune")}
     return dict(miou=report["miou"], steps=steps, labels=labels, curves=curves)
 
