@@ -72,7 +72,8 @@ class ImageNetSDataset(BaseSegDataset):
         >>> _ = cv2.imwrite(f"{root}/validation/cat/tom.png", np.zeros((4, 4, 3), np.uint8))
         >>> write_label_map(f"{root}/validation-segmentation/cat/tom.png", np.ones((4, 4), int))
         >>> dataset = ImageNetSDataset(root, split="validation")
-        >>> dataset.metainfo["classes"], dataset[0]["relative_path"]
+        >>> sample = dataset.get_data_info(0)
+        >>> dataset.metainfo["classes"], sample["relative_path"]
         (('other', 'cat'), 'cat/tom')
     """
 
