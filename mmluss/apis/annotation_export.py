@@ -108,7 +108,8 @@ def export_annotations(
         The file or folder to open.
 
     Raises:
-        ValueError: If the format is unknown, or the name of a photo leads out of ``out``.
+        ValueError: If the format is unknown, the name of a photo leads out of ``out``, or two photos differ in nothing
+            but the suffix where a format has no place for both.
     """
     if form not in ANNOTATION_FORMATS:
         raise ValueError(f"format {form!r}; known are {', '.join(ANNOTATION_FORMATS)}")
@@ -152,14 +153,22 @@ def _coco(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[i
 
 def _yolo(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[int], out: Path) -> Path:
     classes = {id_: index for index, id_ in enumerate(kept)}
+    written: dict[Path, str] = {}
     for photo in photos:
+        path = path_below(out / "labels", photo.name).with_suffix(".txt")
+        if path in written:
+            raise ValueError(
+                f"{written[path]} and {photo.name} would share {path.name}: YOLO names labels by a photo's name "
+                "without its suffix. Rename one of them, or export another format."
+            )
+        written[path] = photo.name
         height, width = photo.labels.shape
         lines = []
         for thing in photo.things:
             for polygon in outline_polygons(thing.mask)[:1]:
                 points = (polygon / [width, height]).clip(0, 1).ravel()
                 lines.append(" ".join([str(classes[thing.id]), *(f"{value:.6f}" for value in points)]) + "\n")
-        _write(path_below(out / "labels", photo.name).with_suffix(".txt"), "".join(lines).encode())
+        _write(path, "".join(lines).encode())
     listed = "".join(f"  {index}: {json.dumps(names[id_])}\n" for id_, index in classes.items())
     return _write(out / "data.yaml", f"path: .\ntrain: images\nval: images\nnames:\n{listed}".encode())
 

@@ -2,6 +2,7 @@
 """Annotations are read back by readers that are not ours."""
 
 import csv
+import dataclasses
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -76,6 +77,12 @@ def test_yolo(photos, tmp_path):
         painted[mask] = int(classes[class_id].removeprefix("c")) if classes[class_id][0] == "c" else 2
     assert (painted == photos[0].labels).mean() > 0.97
     assert sorted(classes[i] for i in found.class_id) == ["c300", "c300", "tulip & co"]
+
+
+def test_yolo_has_no_place_for_two_suffixes(photos, tmp_path):
+    same = [dataclasses.replace(photos[0], name="trip/a.jpg"), dataclasses.replace(photos[1], name="trip/a.png")]
+    with pytest.raises(ValueError, match=r"trip/a\.jpg and trip/a\.png would share a\.txt"):
+        export_annotations(same, NAMES, tmp_path / "out", "yolo")
 
 
 def test_voc(photos, tmp_path):
