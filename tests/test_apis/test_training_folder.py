@@ -54,7 +54,7 @@ def test_share_of_files(tmp_path):
 
 
 def test_last_checkpoint_is_found_where_the_folder_was_moved(tmp_path):
-    (tmp_path / "last_checkpoint").write_text("/gone/work/epoch_3.pth\n")
+    (tmp_path / "last_checkpoint").write_text("elsewhere/epoch_3.pth\n")
     (tmp_path / "epoch_3.pth").touch()
     assert last_checkpoint(tmp_path) == last_checkpoint(str(tmp_path)) == tmp_path / "epoch_3.pth"
 

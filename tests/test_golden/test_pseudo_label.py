@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mmluss.datasets.label_codec import write_label_map
 from mmluss.models.nearest_centroid import nearest_centroids, resize_pixel_labels
 
 
@@ -38,12 +39,11 @@ def test_pixel_labels_and_scores(case):
 
 @pytest.mark.golden_kind("pseudo_label")
 def test_label_png(case, tmp_path):
-    codec = pytest.importorskip("mmluss.datasets.label_codec")
     arrays = case.arrays
     pictures = {key.removeprefix("png_rgb"): rgb for key, rgb in arrays.items() if key.startswith("png_rgb")}
     for index, rgb in pictures.items():
         path = tmp_path / f"{index}.png"
-        codec.write_label_map(path, arrays[f"label{index}"])
+        write_label_map(path, arrays[f"label{index}"])
         with Image.open(path) as picture:
             assert picture.mode == "RGB"
             np.testing.assert_array_equal(np.asarray(picture), rgb)

@@ -104,7 +104,7 @@ def trained(request) -> Trained:
 
 def test_saved_configs_ask_for_no_training_to_resume(trained):
     assert Config.fromfile(trained.config).resume is False
-    checkpoint = torch.load(trained.checkpoint, map_location="cpu", weights_only=False)
+    checkpoint = torch.load(trained.checkpoint, map_location="cpu", weights_only=True)
     for text in (checkpoint["meta"]["cfg"], checkpoint["message_hub"]["runtime_info"]["cfg"]):
         assert Config.fromstring(text, ".py").resume is False
 

@@ -1,19 +1,6 @@
+_base_ = "self-supervised_r18.py"
 model = dict(
     type="mmpretrain.SwAV",
-    data_preprocessor=dict(
-        type="mmpretrain.SelfSupDataPreprocessor",
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        to_rgb=True,
-    ),
-    backbone=dict(
-        type="ResNet",
-        depth=18,
-        out_indices=(3,),
-        norm_cfg=dict(type="BN"),
-        norm_eval=False,
-        zero_init_residual=False,
-    ),
     neck=dict(
         type="mmpretrain.SwAVNeck", in_channels=512, hid_channels=512, out_channels=128, norm_cfg=dict(type="BN1d")
     ),
