@@ -7,6 +7,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 from mmseg.registry import HOOKS
 
+from mmluss.utils.atomic_files import replace_file
+
 
 @HOOKS.register_module()
 class SavedConfigHook(Hook):
@@ -39,4 +41,5 @@ class SavedConfigHook(Hook):
         _, _, content = runner.cfg.text.partition("\n")
         # With base configs the text is that of several files.
         if (Path(runner.work_dir) / given.name).resolve() == given.resolve() and "_base_" not in content:
-            given.write_text(content, encoding="utf-8")
+            with replace_file(given) as file:
+                file.write(content.encode())
