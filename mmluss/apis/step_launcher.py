@@ -3,7 +3,6 @@
 
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -36,6 +35,9 @@ class StepLauncher:
         port: Where drivers meet.
         local_rank: GPU of the first process of this driver.
         hosted: Whether torchrun has opened the port, so that the first driver need not.
+
+    Raises:
+        RuntimeError: If the drivers do not meet.
     """
 
     def __init__(
@@ -58,9 +60,15 @@ class StepLauncher:
         self._store: TCPStore | None = None
         if drivers > 1:
             is_master = rank == 0 and not hosted
-            self._store = TCPStore(address, port, None, is_master, _MEETING, wait_for_workers=False)
-            self._store.set(f"mmluss/here/{rank}", "")
-            self._store.wait([f"mmluss/here/{other}" for other in range(drivers)], _MEETING)
+            try:
+                self._store = TCPStore(address, port, None, is_master, _MEETING, wait_for_workers=False)
+                self._store.set(f"mmluss/here/{rank}", "")
+                self._store.wait([f"mmluss/here/{other}" for other in range(drivers)], _MEETING)
+            except torch.distributed.DistError as error:
+                raise RuntimeError(
+                    f"the pipeline's {drivers} processes did not meet at {address}:{port}: {error}; start all of them "
+                    "with the same MASTER_ADDR and port, which nothing else may use"
+                ) from error
 
     @property
     def leads(self) -> bool:
@@ -83,7 +91,9 @@ class StepLauncher:
             call_mmseg_tool(tool, arguments, log, watch)
             return
         texts = [*map(str, arguments), "--launcher", "pytorch"]
-        command = dict(tool=tool, arguments=texts, log=None if log is None else str(log), port=_free_port())
+        # Opened here, as torchrun does: a port that is only found free may be taken before the processes have started.
+        meeting = TCPStore(self._address, 0, is_master=True, wait_for_workers=False)
+        command = dict(tool=tool, arguments=texts, log=None if log is None else str(log), port=meeting.port)
         self._put("command", json.dumps(command))
         self._work(command, watch)
         for other in range(1, self._drivers):
@@ -152,8 +162,7 @@ class StepLauncher:
             WORLD_SIZE=str(self.processes),
             MASTER_ADDR=self._address,
             MASTER_PORT=str(port),
-            # torchrun's own meeting point is that of the drivers.
-            TORCHELASTIC_USE_AGENT_STORE="False",
+            TORCHELASTIC_USE_AGENT_STORE="True",
         )
 
     def _next_command(self) -> dict | None:
@@ -256,9 +265,3 @@ def _driver_of(environment: dict[str, str], hosted: bool) -> StepLauncher:
         int(environment["LOCAL_RANK"]) % gpus,
         hosted,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("", 0))
-        return opened.getsockname()[1]

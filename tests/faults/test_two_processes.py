@@ -3,7 +3,6 @@
 
 import os
 import signal
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from mmengine.config import Config
 
 from tests.helpers.forked_runs import finish, losses, start, train, wait_for
 from tests.helpers.pause_hook import with_pause
+from tests.helpers.ports import unused_port
 
 pytestmark = pytest.mark.slow
 
@@ -34,9 +34,7 @@ def _rank(rank: int, port: int, config: Path, work_dir: Path, *options: str) -> 
 
 
 def _start_both(log: Path, *arguments) -> list:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = unused_port()
     return [start(log.with_suffix(f".{rank}"), _rank, rank, port, *arguments) for rank in (0, 1)]
 
 

@@ -10,7 +10,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from mmluss.apis.step_launcher import _free_port
+from tests.helpers.ports import unused_port
 from tests.helpers.tiny_steps import CONFIGS
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(get_device() != "cpu", reason="this machine has a GPU")]
@@ -42,14 +42,14 @@ def assert_trained(folder) -> None:
 def test_dist_train_falls_back_to_gloo_with_a_word(config, tmp_path):
     script = CONFIGS.parent / "tools" / "dist_train.sh"
     command = ["bash", str(script), str(config), "2", "--work-dir", str(tmp_path / "work")]
-    done = subprocess.run(command, env=environment(PORT=_free_port()), capture_output=True, text=True)
+    done = subprocess.run(command, env=environment(PORT=unused_port()), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count(WORD) == 1
     assert_trained(tmp_path / "work")
 
 
 def test_tasks_of_slurm_join_by_gloo(config, tmp_path):
-    port, processes = _free_port(), []
+    port, processes = unused_port(), []
     for task in range(2):
         slurm = dict(SLURM_PROCID=task, SLURM_LOCALID=task, SLURM_NTASKS=2, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
         command = [sys.executable, str(CONFIGS.parent / "tools" / "train.py"), str(config)]

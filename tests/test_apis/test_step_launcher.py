@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import torch
 from mmluss.apis import step_launcher
 from mmluss.apis.cpu_processes import join_cpu_processes, slurm_environment
 from mmluss.apis.step_launcher import StepLauncher, build_launcher
+from tests.helpers.ports import unused_port
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NNODES", "NODE_RANK", "PORT")
 
@@ -75,7 +77,7 @@ def drivers(port: int, count: int, processes: int = 1):
 
 
 def test_machines_follow_the_first_one(calls):
-    first, *others = drivers(step_launcher._free_port(), 3, processes=2)
+    first, *others = drivers(unused_port(), 3, processes=2)
     assert [launcher.leads for launcher in (first, *others)] == [True, False, False]
     assert {launcher.processes for launcher in (first, *others)} == {6}
     with ThreadPoolExecutor() as pool:
@@ -99,7 +101,7 @@ def test_machines_follow_the_first_one(calls):
 
 
 def test_a_failure_anywhere_ends_all_with_its_reason(monkeypatch):
-    first, second, third = drivers(step_launcher._free_port(), 3)
+    first, second, third = drivers(unused_port(), 3)
 
     def call(tool, arguments, log, watch, environments):
         if environments[0]["RANK"] == "1":
@@ -120,7 +122,7 @@ def test_a_failure_anywhere_ends_all_with_its_reason(monkeypatch):
 
 
 def test_others_hear_of_an_error_between_steps(calls):
-    first, second = drivers(step_launcher._free_port(), 2)
+    first, second = drivers(unused_port(), 2)
     with ThreadPoolExecutor() as pool:
         end = pool.submit(second.follow)
         first.finish("no masks")
@@ -134,14 +136,20 @@ def lead_and_sleep(port: int) -> None:
 
 
 def test_a_killed_first_driver_ends_the_others():
-    port = step_launcher._free_port()
-    process = multiprocessing.get_context("fork").Process(target=lead_and_sleep, args=(port,))
+    port = unused_port()
+    process = multiprocessing.get_context("spawn").Process(target=lead_and_sleep, args=(port,))
     process.start()
     second = StepLauncher(1, 1, 2, "127.0.0.1", port)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     with pytest.raises(RuntimeError, match="first process is gone"):
         second.follow()
+
+
+def test_drivers_that_do_not_meet(monkeypatch):
+    monkeypatch.setattr(step_launcher, "_MEETING", timedelta(seconds=1))
+    with pytest.raises(RuntimeError, match=r"2 processes did not meet at 127.0.0.1:\d+: .*same MASTER_ADDR and port"):
+        StepLauncher(1, 0, 2, "127.0.0.1", unused_port())
 
 
 @pytest.mark.parametrize(
@@ -239,7 +247,7 @@ os._exit(0)
 def test_processes_of_torchrun_are_drivers(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
-    command += ["--master_port", str(step_launcher._free_port()), str(tmp_path / "script.py"), str(tmp_path)]
+    command += ["--master_port", str(unused_port()), str(tmp_path / "script.py"), str(tmp_path)]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path), GLOO_SOCKET_IFNAME="lo", OMP_NUM_THREADS="1")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-3000:]
