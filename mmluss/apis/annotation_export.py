@@ -4,6 +4,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from mmluss.utils.safe_paths import path_below
 
 LEAST_SHARE = 0.001
 """Pieces smaller than this share of a photo are no things of their own."""
+# XML 1.0, section 2.2.
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,9 @@ def export_annotations(
         The file or folder to open.
 
     Raises:
-        ValueError: If the format is unknown, the name of a photo leads out of ``out``, or two photos differ in nothing
-            but the suffix where a format has no place for both.
+        ValueError: If the format is unknown, the name of a photo leads out of ``out`` or has characters that the
+            format has no place for, or two photos differ in nothing but the suffix where a format has no place for
+            both.
     """
     if form not in ANNOTATION_FORMATS:
         raise ValueError(f"format {form!r}; known are {', '.join(ANNOTATION_FORMATS)}")
@@ -175,6 +179,7 @@ def _yolo(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[i
 
 def _voc(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[int], out: Path) -> Path:
     for photo in photos:
+        _check_xml(photo.name)
         height, width = photo.labels.shape
         root = ElementTree.Element("annotation")
         ElementTree.SubElement(root, "folder").text = str(Path(photo.name).parent)
@@ -197,6 +202,7 @@ def _cvat(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[i
     for id_ in kept:
         _children(ElementTree.SubElement(labels, "label"), name=names[id_])
     for index, photo in enumerate(photos):
+        _check_xml(photo.name)
         height, width = photo.labels.shape
         image = ElementTree.SubElement(
             root, "image", id=str(index), name=photo.name, width=str(width), height=str(height)
@@ -237,6 +243,13 @@ def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]])
 def _children(element: ElementTree.Element, **values: object) -> None:
     for name, value in values.items():
         ElementTree.SubElement(element, name).text = str(value)
+
+
+def _check_xml(name: str) -> None:
+    if _NOT_IN_XML.search(name):
+        raise ValueError(
+            f"{name!r}: XML has no place for some character of this name. Rename the photo, or export another format."
+        )
 
 
 def _xml(root: ElementTree.Element) -> bytes:

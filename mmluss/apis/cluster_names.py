@@ -3,6 +3,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,8 +97,8 @@ def read_cluster_names(path: str | Path, num_clusters: int) -> ClusterNames:
         num_clusters: K.
 
     Raises:
-        ValueError: If a column, an id or a value cannot be understood, an id occurs twice, or merges go in a circle;
-            the message names file and line.
+        ValueError: If a column, an id or a value cannot be understood, a name has a line break or another control
+            character, an id occurs twice, or merges go in a circle; the message names file and line.
     """
     text = Path(path).read_bytes().decode("utf-8-sig", errors="replace")
     header = text.partition("\n")[0]
@@ -120,7 +121,7 @@ def read_cluster_names(path: str | Path, num_clusters: int) -> ClusterNames:
         if index in seen:
             raise ValueError(f"{where}: the id {index} has a line already")
         seen.add(index)
-        names[index] = values.get("name") or names[index]
+        names[index] = _printable(values.get("name", ""), f"{where}, name") or names[index]
         if values.get("merge_into"):
             targets[index] = _cluster_id(values["merge_into"], num_clusters, f"{where}, merge_into")
         if _is_yes(values.get("drop", ""), f"{where}, drop"):
@@ -144,6 +145,13 @@ def _cluster_id(text: str, num_clusters: int, where: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= num_clusters:
         raise ValueError(f"{where}: {text!r} is no cluster; ids are 1 to {num_clusters}")
     return int(text)
+
+
+def _printable(name: str, where: str) -> str:
+    # Legends and lists have a line for a name, and XML refuses most of these characters.
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        raise ValueError(f"{where}: {name!r} has a line break or another control character; leave it out")
+    return name
 
 
 def _is_yes(text: str, where: str) -> bool:

@@ -52,6 +52,8 @@ def test_merges_are_followed_and_drops_with_them(tmp_path):
         ("id,merge_into\n1,4\n", "line 2, merge_into: '4' is no cluster"),
         ("id,drop\n1,perhaps\n", "line 2, drop: 'perhaps' is neither yes nor no"),
         ("id,merge_into\n1,2\n2,3\n3,1\n", "merges of cluster 1 go in a circle"),
+        ('id,name\n1,"red\nrose"\n', "line 3, name: 'red.nrose' has a line break or another control character"),
+        ("id,name\n1,ro\x01se\n", "line 2, name: .* control character; leave it out"),
     ],
 )
 def test_mistakes_are_named(tmp_path, table, message):
