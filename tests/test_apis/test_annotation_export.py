@@ -127,6 +127,6 @@ def test_an_unknown_format_is_an_error(photos, tmp_path):
 @pytest.mark.parametrize("form", ["voc", "cvat"])
 @pytest.mark.parametrize("name", ["a\x01b.jpg", "a\udcffb.jpg"])
 def test_xml_has_no_place_for_some_names(photos, tmp_path, form, name):
-    with pytest.raises(ValueError, match="XML has no place for some character of this name. Rename the photo"):
+    with pytest.raises(ValueError, match=r"XML has no place for some character of this name. Rename the photo"):
         export_annotations([dataclasses.replace(photos[0], name=name)], NAMES, tmp_path / "out", form)
     assert not list((tmp_path / "out").rglob("*.xml"))
