@@ -133,6 +133,7 @@ def test_every_page_of_the_site_is_in_its_navigation():
     assert sorted(pages) == sorted(path.name for path in ROOT.glob("docs/*.md"))
 
 
+@pytest.mark.slow
 def test_pictures_of_the_method_are_drawn_anew(tmp_path):
     command = [sys.executable, "-W", "ignore", ROOT / "tools/misc/draw_method_pictures.py", tmp_path]
     subprocess.run(command, check=True, capture_output=True, timeout=120)

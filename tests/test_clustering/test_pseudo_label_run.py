@@ -146,6 +146,7 @@ def run_and_die(photo_root: Path, folder: Path, place: str, calls: int) -> None:
         ("mmluss.clustering.label_writing._write_one", 7),
     ],
 )
+@pytest.mark.slow
 def test_a_killed_run_gives_the_same_in_the_end(photo_root, tmp_path, uninterrupted, place, calls):
     process = mp.get_context("spawn").Process(target=run_and_die, args=(photo_root, tmp_path, place, calls))
     process.start()
@@ -220,6 +221,7 @@ def run_process(rank: int, photo_root: Path, folder: Path) -> None:
     labeling(photo_root, folder / "otsu", model, threshold="otsu").run()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_result_of_one(photo_root, tmp_path, uninterrupted):
     run_in_two_processes(run_process, photo_root, tmp_path)
     assert outcome(tmp_path / "both") == uninterrupted

@@ -125,6 +125,7 @@ def _process(rank: int, folder: str) -> None:
         np.savez(f"{folder}/{landmarks}-{rank}.npz", **vars(found))
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds(tmp_path):
     run_in_two_processes(_process, str(tmp_path))
     rows = normalize_rows(np.random.default_rng(0).standard_normal((300, 8)))

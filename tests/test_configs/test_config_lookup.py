@@ -100,6 +100,7 @@ for hook in runner.hooks:
     assert "Failed to" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_project_s_tool_reads_a_user_s_config(site, tmp_path):
     (tmp_path / "mine.py").write_text(
         '_base_ = "mmluss::pass/pass-finetune_r18_1xb32-10e_flowers15.py"\nload_from = "no-such-file.pth"\n'

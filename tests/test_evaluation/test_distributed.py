@@ -46,6 +46,7 @@ def work(rank: int, folder: str, images: list, runs: list[tuple[dict, int]]) -> 
     torch.save(results, f"{folder}/{rank}.pt")
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(scenes: Callable, tmp_path: Path) -> None:
     images = scenes(0, 7, NUM)
     options = [{}, {"thresholds": [0.2, 0.4, 0.6]}, {"matching": "majority"}, {"matching": "pixel"}]

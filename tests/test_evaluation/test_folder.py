@@ -25,7 +25,9 @@ def folders(scenes, tmp_path: Path) -> tuple[Path, Path, list]:
     return tmp_path / "pred", tmp_path / "gt", images
 
 
-@pytest.mark.parametrize(("kind", "processes"), [(LabelCounts, 1), (MergedCounts, 1), (MergedCounts, 2)])
+@pytest.mark.parametrize(
+    ("kind", "processes"), [(LabelCounts, 1), (MergedCounts, 1), pytest.param(MergedCounts, 2, marks=pytest.mark.slow)]
+)
 def test_folder_scores_as_its_images_do(folders, monkeypatch, kind: type[LabelCounts], processes: int) -> None:
     predictions, truths, images = folders
     monkeypatch.setattr("mmluss.evaluation.folder.IMAGES_A_TASK", 2)

@@ -75,6 +75,7 @@ def test_every_name_of_a_semi_supervised_model_has_its_place(case):
 
 
 @pytest.mark.golden_kind("official_keys_imagenetseg")
+@pytest.mark.slow
 def test_published_files_load_in_the_models_of_the_configs(case, tmp_path, official_weights):
     """By ``load_from``'s way, without any structure file: a file brings its structure along."""
     for name, table in case.arrays.items():

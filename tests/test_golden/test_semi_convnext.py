@@ -70,6 +70,7 @@ def check_loss(case, model, logits: Tensor, index: int, run: str) -> None:
 
 
 @pytest.mark.golden_kind("semi_rf_forward")
+@pytest.mark.slow
 def test_receptive_fields(case, tmp_path, official_weights, image_batch, assert_gradient_norms):
     stored = case.arrays
     convolutions = stored_names(stored["conv_names"])

@@ -46,7 +46,7 @@ def run_with_workers(*arguments) -> tuple[int, str]:
     return result.returncode, result.stdout
 
 
-@pytest.mark.parametrize("workers", [False, True])
+@pytest.mark.parametrize("workers", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_sound_data_set(data_root, capsys, workers):
     status, out = run_with_workers(data_root) if workers else run(capsys, data_root, "--num-workers", 0)
     assert status == 0, out

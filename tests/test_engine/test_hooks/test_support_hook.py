@@ -190,6 +190,7 @@ def _test_in_process(rank: int, config: Config, result: str) -> None:
     torch.save(dict(scores=scores, supports=model.module.supports), f"{result}{rank}")
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(photo_root, checkpoint, tmp_path):
     scores, model = run_test(make_config(photo_root, tmp_path / "one", checkpoint), "one_process")
     config = make_config(photo_root, tmp_path / "two", checkpoint)
