@@ -248,4 +248,5 @@ def test_the_tool_shows_a_line_a_step_and_an_error_last(pipeline_config, tiny_da
     failed = run_tool(pipeline_config, *broken)
     assert failed.returncode == 1
     assert failed.stderr.strip().splitlines()[-1].endswith("Invalid learning rate: -1")
-    assert "Epoch(train)" in run_tool(pipeline_config, "--verbose", "--work-dir", tmp_path / "loud").stdout
+    loud = run_tool(pipeline_config, "--verbose", *options, "overrides.finetune.optim_wrapper.optimizer.lr=0.02")
+    assert loud.returncode == 0 and "Epoch(train)" in loud.stdout
