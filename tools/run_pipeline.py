@@ -7,6 +7,7 @@ Running it again goes on where it stopped; a step whose config, data or inputs c
 import argparse
 import difflib
 import inspect
+import io
 import logging
 import sys
 import warnings
@@ -28,6 +29,7 @@ from mmluss.apis.result_panel import draw_result_panel
 from mmluss.apis.step_launcher import LAUNCHERS, StepLauncher, build_launcher
 from mmluss.apis.step_screen import StepScreen
 from mmluss.evaluation.submission import Method
+from mmluss.utils.atomic_files import replace_file
 
 AGAIN = "the same command goes on where it was"
 OPTIONAL_KEYS = ("warm_start", "protocol", "controls", "panel", "submission", "overrides", "num_clusters")
@@ -165,8 +167,10 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     launcher.finish()
     print_report(report, Console())
-    with open(work_dir / "report.txt", "w", encoding="utf-8") as file:
-        print_report(report, Console(file=file, width=120))
+    text = io.StringIO()
+    print_report(report, Console(file=text, width=120))
+    with replace_file(work_dir / "report.txt") as file:
+        file.write(text.getvalue().encode())
     print(f"Report: {work_dir / 'report.json'}, {work_dir / 'report.txt'}" + (f"; picture: {panel}" if panel else ""))
     print(f"Page: {page}")
 

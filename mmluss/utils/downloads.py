@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_fingerprint
 
 _BLOCK = 1 << 18
@@ -164,7 +165,7 @@ def _continue(
         if not continues:
             file.truncate(0)
             start = 0
-        notes.write_text(json.dumps(asdict(state)))
+        write_json(notes, asdict(state))
         while block := response.read(_BLOCK):
             file.write(block)
             start += len(block)

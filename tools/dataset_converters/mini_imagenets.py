@@ -22,7 +22,7 @@ from rich.progress import track
 
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.synthetic.scenes import CATEGORIES, load_photos, render_scene
-from mmluss.utils.atomic_files import replace_by
+from mmluss.utils.atomic_files import replace_by, write_json
 
 SETTINGS_FILE = "mini_imagenets.json"
 # Raised whenever the same settings draw other pictures than before.
@@ -100,7 +100,7 @@ def write_dataset(root: Path, settings: Settings, workers: int) -> int:
         task = functools.partial(draw, settings=settings, root=root)
         for _ in track(pool.imap_unordered(task, scenes), "drawing", total=len(scenes)):
             pass
-    (root / SETTINGS_FILE).write_text(json.dumps({**asdict(settings), "categories": CATEGORIES}, indent=2) + "\n")
+    write_json(root / SETTINGS_FILE, {**asdict(settings), "categories": CATEGORIES})
     return len(scenes)
 
 
