@@ -3,14 +3,14 @@
 
 The set is simulated: hard links to a few small photos, in category folders. Each row has a straightforward peer and a
 limit, measured beside it: listing the folders, asking for the state of each file, opening each file and reading its
-first bytes. Headers cost more, so fewer of them are read (``--headers``).
+first bytes. Figures are of the processor; where ours works in several threads, see those by the clock. Headers cost
+more, so fewer of them are read (``--headers``).
 
     python benchmarks/bookkeeping.py --images 1200000 --json bookkeeping.json
 """
 
 import argparse
 import hashlib
-import json
 import os
 import tempfile
 import time
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.registry import init_default_scope
 from PIL import Image
+from side_by_side import add_json_option, figures_row, report
 from torchvision.datasets import ImageFolder
 
 from mmluss.clustering.image_batches import image_sizes
@@ -90,41 +91,56 @@ def measure(root: Path, images: int, headers: int) -> list[dict]:
     paths = list(all_files(root))
     for path in paths:
         os.stat(path)
-    works: dict[str, dict[str, Callable[[], object]]] = {
-        "list of samples": {
-            "mmluss": lambda: datasets.append(ImageNetSDataset(str(root), split="train")),
-            "torchvision ImageFolder": lambda: ImageFolder(str(root / "train")),
-            "limit: names": lambda: list(all_files(root)),
-        },
-        "fingerprint of a folder": {
-            "mmluss": lambda: folder_fingerprint(root / "train"),
-            "pathlib": lambda: hash_states(root),
-            "limit: states": lambda: [os.stat(path) for path in paths],
-        },
-        "fingerprint of a data set": {
-            "mmluss": lambda: dataset_fingerprint(datasets[0]),
-            "limit: states": lambda: [os.stat(path) for path in paths],
-        },
-    }
+    states = (lambda: [os.stat(path) for path in paths], "state of each file")
     rows = [
-        row(name, method, images, *seconds(work)) for name, methods in works.items() for method, work in methods.items()
+        compare(
+            "list of samples",
+            images,
+            ours=lambda: datasets.append(ImageNetSDataset(str(root), split="train")),
+            peer=(lambda: ImageFolder(str(root / "train")), "torchvision ImageFolder"),
+            limit=(lambda: list(all_files(root)), "names"),
+        ),
+        compare(
+            "fingerprint of a folder",
+            images,
+            ours=lambda: folder_fingerprint(root / "train"),
+            peer=(lambda: hash_states(root), "pathlib"),
+            limit=states,
+        ),
+        compare("fingerprint of a data set", images, ours=lambda: dataset_fingerprint(datasets[0]), limit=states),
     ]
     some = ImageNetSDataset(str(root), split="train", indices=headers)
     names = [some.get_data_info(index)["img_path"] for index in range(headers)]
     stored = root / "sizes.npz"
-    for method, work in {
-        "mmluss": lambda: write_arrays(stored, "key", sizes=image_sizes(some)),
-        "mmluss, again": lambda: read_arrays(stored, "key"),
-        "Pillow": lambda: pillow_sizes(names),
-        "limit: first bytes": lambda: first_bytes(names),
-    }.items():
-        rows.append(row("sizes of images", method, headers, *seconds(work)))
+    rows.append(
+        compare(
+            "sizes of images",
+            headers,
+            ours=lambda: write_arrays(stored, "key", sizes=image_sizes(some)),
+            peer=(lambda: pillow_sizes(names), "Pillow"),
+            limit=(lambda: first_bytes(names), "first bytes"),
+        )
+    )
+    rows.append(compare("sizes of images, again", headers, ours=lambda: read_arrays(stored, "key")))
     return rows
 
 
-def row(name: str, method: str, images: int, wall: float, cpu: float) -> dict:
+def compare(
+    work: str,
+    images: int,
+    ours: Callable[[], object],
+    peer: tuple[Callable[[], object], str] | None = None,
+    limit: tuple[Callable[[], object], str] | None = None,
+) -> dict:
+    """The row of a work; peer and limit with their names. Each is done once, since a second time is another work."""
     scale = 1e6 / images
-    return dict(work=name, method=method, images=images, wall_us=wall * scale, cpu_us=cpu * scale)
+    wall, cpu = seconds(ours)
+    more: dict = dict(wall=wall * scale, images=images)
+    for side, given in dict(peer=peer, limit=limit).items():
+        if given is not None:
+            side_wall, side_cpu = seconds(given[0])
+            more |= {side: side_cpu * scale, f"{side}_is": given[1], f"{side}_wall": side_wall * scale}
+    return figures_row(work, "us an image", cpu * scale, **more)
 
 
 def main() -> None:
@@ -135,19 +151,13 @@ def main() -> None:
     parser.add_argument(
         "--folder", help="where the data set is made, and removed afterwards; a temporary one by default"
     )
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    add_json_option(parser)
     args = parser.parse_args()
     init_default_scope("mmseg")
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         make_data(Path(folder), args.images, args.categories)
         rows = measure(Path(folder), args.images, min(args.headers, args.images))
-    print("| work | method | images | us an image | of the processor |")
-    print("| --- | --- | --- | --- | --- |")
-    for entry in rows:
-        figures = f"{entry['wall_us']:.2f} | {entry['cpu_us']:.2f}"
-        print(f"| {entry['work']} | {entry['method']} | {entry['images']:,} | {figures} |")
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=1))
+    report(rows, f"{args.images:,} images", args.json)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,15 @@
 
 Rows are made like embeddings: unit vectors in half precision, as many loose groups as clusters. faiss's k-means is
 given the same rows in single precision, which it needs, with the same number of rounds, and one start. The limit
-measured beside it is the matrix product of all rows and all centroids alone, once a round. Each figure comes from a
-process of its own; ``MiB`` is the growth of the peak memory over the rows.
+measured beside it is the matrix product of all rows and all centroids alone, once a round. The three take turns. Each
+figure comes from a process of its own; ``MiB`` is the growth of the peak memory over the rows. Spectral clustering has
+no peer: its rows tell how seconds and memory grow.
 
     python benchmarks/clustering.py --threads 2 --json clustering.json
     python benchmarks/clustering.py --sizes 100000x512x300 --landmark-sizes 25000x512x300 50000x512x300
 """
 
 import argparse
-import json
 import multiprocessing
 import resource
 import tempfile
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import faiss
 import numpy as np
+from side_by_side import add_json_option, figures_row, report, take_turns
 
 from mmluss.clustering.kmeans import assign_rows, kmeans, normalize_rows, row_blocks
 from mmluss.clustering.spectral import spectral_clusters
@@ -76,10 +77,10 @@ def landmark_spectral(rows: np.ndarray, clusters: int) -> float:
 
 
 METHODS: dict[str, Callable[[np.ndarray, int], float]] = {
-    "mmluss k-means": ours,
-    "faiss.Kmeans": faiss_kmeans,
-    "products only": products_only,
-    "mmluss landmark spectral": landmark_spectral,
+    "ours": ours,
+    "peer": faiss_kmeans,
+    "limit": products_only,
+    "landmark spectral": landmark_spectral,
 }
 
 
@@ -102,6 +103,25 @@ def parse_size(text: str) -> Size:
     return count, channels, clusters
 
 
+def compare(work: str, methods: dict[str, str], path: Path, size: Size, threads: int, rounds: int) -> dict:
+    """The row of some methods, by their side."""
+    measured: dict[str, list[tuple[float, float, float]]] = {side: [] for side in methods}
+
+    def seconds(side: str) -> float:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            measured[side].append(pool.submit(measure, methods[side], path, size[2], threads).result())
+        return measured[side][-1][0]
+
+    found = take_turns({side: lambda side=side: seconds(side) for side in methods}, rounds)
+    more: dict[str, object] = dict(zip(("rows", "channels", "clusters"), size, strict=True))
+    for side in [side for side in methods if side != "limit"]:
+        prefix = "" if side == "ours" else f"{side}_"
+        more[f"{prefix}mib"] = max(mib for _, mib, _ in measured[side])
+        more[f"{prefix}mean_squared_distance"] = measured[side][-1][2]
+    names = dict(peer_is="faiss.Kmeans", limit_is="products alone") if "peer" in methods else {}
+    return figures_row(f"{work}, {size[0]:,} x {size[1]}, {size[2]} clusters", "s", **found, **names, **more)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = [(100_000, 512, 300), (1_000_000, 256, 300)]
@@ -109,28 +129,22 @@ def main() -> None:
     default = [(50_000, 512, 300), (100_000, 512, 300), (200_000, 512, 300)]
     parser.add_argument("--landmark-sizes", type=parse_size, nargs="*", default=default)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--rounds", type=int, default=1, help="the fastest one counts")
+    add_json_option(parser)
     args = parser.parse_args()
-    runs = [(size, method) for size in args.sizes for method in list(METHODS)[:3]]
-    runs += [(size, "mmluss landmark spectral") for size in args.landmark_sizes]
-    figures = []
-    print("| rows | channels | clusters | method | seconds | MiB | mean squared distance |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    kmeans_sides = {side: side for side in ("ours", "peer", "limit")}
+    works = [("k-means", kmeans_sides, size) for size in args.sizes]
+    works += [("landmark spectral", dict(ours="landmark spectral"), size) for size in args.landmark_sizes]
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for size, method in runs:
+        for work, methods, size in works:
             path = Path(folder, "x".join(map(str, size)) + ".npy")
             if not path.exists():
                 write_rows(path, size)
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                seconds, mib, objective = pool.submit(measure, method, path, size[2], args.threads).result()
-            named = dict(zip(("rows", "channels", "clusters"), size, strict=True))
-            figures.append(named | dict(method=method, seconds=seconds, mib=mib, mean_squared_distance=objective))
-            shown = "" if np.isnan(objective) else f"{objective:.4f}"
-            print(
-                f"| {size[0]:,} | {size[1]} | {size[2]} | {method} | {seconds:.1f} | {mib:.0f} | {shown} |", flush=True
-            )
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1))
+            rows.append(compare(work, methods, path, size, args.threads, args.rounds))
+            memory = ", ".join(f"{key} {rows[-1][key]:.4g}" for key in rows[-1] if key.endswith(("mib", "distance")))
+            print(f"{rows[-1]['work']}: {memory}", flush=True)
+    report(rows, f"{args.threads} threads", args.json)
 
 
 if __name__ == "__main__":
