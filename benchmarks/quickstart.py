@@ -38,7 +38,8 @@ def run_tool(*arguments: object) -> None:
 
 def prepare(data: Path, weights: Path) -> None:
     """Data and start weights, made where they are not there."""
-    run_tool("tools/dataset_converters/mini_imagenets.py", data)
+    if not (data / "train").is_dir():
+        run_tool("tools/dataset_converters/mini_imagenets.py", data)
     if not weights.is_file():
         run_tool("tools/model_converters/efficientnet_lite0_to_mmluss.py", weights)
 

@@ -126,9 +126,16 @@ def build_model(cfg: Config, channels_last: bool | None = None, device: str | to
         settings["data_preprocessor"]["channels_last"] = channels_last
     model = MODELS.build(settings)
     model.init_weights()
-    if getattr(model, "queue", None) is not None:
-        model.queue.active = True
+    fill_queue(model)
     return model.to(device).train()
+
+
+def fill_queue(model: nn.Module) -> None:
+    """Have the queue take part from the first iteration, as it does for most of a training."""
+    queue = getattr(model, "queue", None)
+    if queue is not None:
+        queue.active = True
+        queue.embeddings.copy_(nn.functional.normalize(torch.randn(queue.embeddings.shape), dim=-1))
 
 
 def losses_of(model: nn.Module, batch: dict) -> Tensor:
@@ -172,10 +179,12 @@ def train_by_runner(cfg: Config, batch: dict, iterations: int, hook: Hook) -> No
     """
     cfg = cfg.copy()
     cfg.train_cfg.max_epochs = 1
-    cfg.experiment_name = str(uuid.uuid4())
+    # Neither logs nor pictures of an earlier run of this process.
+    cfg.experiment_name = cfg.visualizer.name = str(uuid.uuid4())
     with tempfile.TemporaryDirectory() as folder:
         cfg.work_dir = folder
         runner = Runner.from_cfg(cfg)
+        fill_queue(runner.model)
         runner._train_dataloader = DataLoader(_SameBatch(batch, iterations), collate_fn=_only)
         runner.register_hook(hook, priority="LOWEST")
         runner.train()
