@@ -85,6 +85,7 @@ class Measurement:
             (f"{backbone}, {step}", step, config)
             for backbone in self.args.backbones
             for step, config in zip(STEPS, CASES[backbone], strict=True)
+            if step in self.args.steps
         ]
 
     def config(self, name: str, images: int | None = None) -> Config:
@@ -250,6 +251,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--backbones", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     parser.add_argument("--images", type=int, help="of a batch (default: the config's)")
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=8.5, help="nothing new is begun after these")

@@ -97,7 +97,14 @@ class Training:
         return loss.detach()
 
     def settle(self, iterations: int) -> torch.Tensor:
-        """Iterations, and further ones while the scaler skips them, as its scale starts too large; gives the first loss."""
+        """Some iterations, and more while the scaler skips them, as its scale starts too large.
+
+        Args:
+            iterations: The fewest.
+
+        Returns:
+            The loss of the first one.
+        """
         losses = []
         scale = math.inf
         while len(losses) < iterations or (self.scaler.get_scale() < scale and len(losses) < MOST_SKIPPED):

@@ -1,78 +1,88 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import json
+import math
 import warnings
 
 import pytest
 import torch
 
-STEPS = [f"ResNet-18, {step}" for step in ("step 1", "step 2.1", "step 3")]
-LEARNING_WHOLE = [STEPS[0], STEPS[2]]
+RECIPES = ("ours, float32", "ours, fp16", "ours, bf16")
+WORK = "ResNet-18, step 3"
 
 
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory):
-    """What the whole script writes at its smallest size."""
-    import os
-    import subprocess
-    import sys
-
-    from tests.test_benchmarks.conftest import FOLDER
-
-    path = tmp_path_factory.mktemp("gpu") / "rows.json"
-    command = [sys.executable, "-W", "ignore", FOLDER / "gpu.py", "--device", "cpu", "--backbones", "ResNet-18"]
-    environment = os.environ | dict(OMP_NUM_THREADS="1", PYTHONPATH=str(FOLDER.parent))
-    finished = subprocess.run([*command, "--json", path], env=environment, capture_output=True, text=True, timeout=900)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return json.loads(path.read_text())
-
-
-def of_kind(rows, kind):
-    return [row for row in rows if row["kind"] == kind]
+@pytest.fixture
+def hidden_gpus(monkeypatch):
+    """The script hides them from the runner, in its process for good."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
 @pytest.mark.slow
-def test_nothing_is_left_out(rows):
-    assert of_kind(rows, "left out") == []
+def test_every_part_runs(run_here, hidden_gpus, tmp_path):
+    path = tmp_path / "rows.json"
+    run_here("gpu", "--device", "cpu", "--backbones", "ResNet-18", "--steps", "step 3", "--json", path)
+    rows = json.loads(path.read_text())
+    kinds = {kind: [row for row in rows if row["kind"] == kind] for kind in {row["kind"] for row in rows}}
+    assert "left out" not in kinds, kinds["left out"]
+    assert len(kinds["peak"]) == 3
 
+    assert [(row["work"], row["recipe"]) for row in kinds["losses"]] == [(WORK, recipe) for recipe in RECIPES]
+    assert all(row["equal"] and row["losses"][1] < row["losses"][0] for row in kinds["losses"])
 
-@pytest.mark.slow
-def test_losses_are_those_of_the_cpu(rows):
-    found = of_kind(rows, "losses")
-    assert [row["work"] for row in found] == [step for step in STEPS for _ in range(3)]
-    assert all(row["equal"] and len(row["losses"]) == 2 and row["losses"][0] != row["losses"][1] for row in found)
-    assert {row["recipe"] for row in found} == {"ours, float32", "ours, fp16", "ours, bf16"}
+    plain, *others = kinds["training"]
+    assert plain["peer"] is None and plain["work"] == f"{WORK}, float32, contiguous, plain SGD"
+    assert [row["work"] for row in others] == [f"{WORK}, {recipe}" for recipe in (*RECIPES, "ours, bf16, compiled")]
+    assert all(row["peer"] == plain["ours"] for row in others)
+    assert all(row["ours"] > 0 and row["share_of_peak"] > 0 for row in kinds["training"])
 
-
-@pytest.mark.slow
-def test_speed_of_every_recipe_beside_the_plain_one(rows):
-    found = of_kind(rows, "training")
-    plain = {row["work"].removesuffix(", float32, contiguous, plain SGD"): row["ours"] for row in found[:12:4]}
-    assert list(plain) == STEPS
-    recipes = ("ours, float32", "ours, fp16", "ours, bf16")
-    named = {f"{step}, {recipe}" for step in STEPS for recipe in recipes}
-    named |= {f"{step}, ours, bf16, compiled" for step in LEARNING_WHOLE}
-    beside = [row for row in found if row["peer"] is not None]
-    assert {row["work"] for row in beside} == named
-    assert all(row["peer"] == plain[row["work"].split(", ours")[0]] for row in beside)
-    assert all(row["ours"] > 0 and row["share_of_peak"] > 0 for row in found)
-
-
-@pytest.mark.slow
-def test_graphs_waits_peaks_and_the_rest(rows):
-    assert [row["work"] for row in of_kind(rows, "waits")] == STEPS
-    breaks = of_kind(rows, "graph breaks")
-    assert [row["work"] for row in breaks] == LEARNING_WHOLE
-    assert all(isinstance(row["count"], int) for row in breaks), breaks
-    assert len(of_kind(rows, "peak")) == 3
-    assert len(of_kind(rows, "clustering")) == 1
-    [matching] = of_kind(rows, "matching")
+    [waits], [breaks] = kinds["waits"], kinds["graph breaks"]
+    assert waits["work"] == breaks["work"] == WORK
+    assert isinstance(breaks["count"], int), breaks
+    assert len(kinds["clustering"]) == 1
+    [matching] = kinds["matching"]
     assert matching["same_labels"] > 0.99
+
+
+@pytest.mark.parametrize(("losses", "equal"), [([2.0, 1.001], True), ([2.0, 1.2], False), ([2.0, math.nan], False)])
+def test_losses_agree_with_the_cpu_or_not(load, monkeypatch, losses, equal):
+    gpu_steps = load("gpu_steps")
+    monkeypatch.setattr(gpu_steps, "two_losses", lambda _, __, device: [2.0, 1.0] if device == "cpu" else losses)
+    assert [row["equal"] for row in gpu_steps.loss_rows(WORK, None, "cuda")] == [equal] * 3
+
+
+@pytest.mark.parametrize(("skipped", "steps"), [(0, 2), (1, 2), (5, 6), (99, 20)])
+def test_iterations_that_the_scaler_skips_do_not_count(load, skipped, steps):
+    gpu_steps = load("gpu_steps")
+
+    class Skipping(gpu_steps.Training):
+        def __init__(self):
+            self.scaler = self
+            self.done = 0
+
+        def get_scale(self):
+            return 2.0 ** -min(self.done, skipped)
+
+        def step(self):
+            self.done += 1
+            return self.done
+
+    training = Skipping()
+    assert training.settle(2) == 1
+    assert training.done == max(steps, 2)
+
+
+def test_nothing_is_begun_after_the_time(load):
+    gpu = load("gpu")
+    args = gpu.argparse.Namespace(device="cpu", minutes=-1.0, json=None)
+    measurement = gpu.Measurement(args)
+    measurement.attempt("work", lambda: [dict(kind="work")])
+    [row] = measurement.rows
+    assert (row["kind"], row["work"]) == ("left out", "work")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_says_so(run_here):
     with pytest.raises(SystemExit, match="No GPU here"):
-        run_here("gpu.py")
+        run_here("gpu")
 
 
 def test_waits_are_counted_after_the_warm_up(load):
