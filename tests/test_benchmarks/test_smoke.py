@@ -3,17 +3,21 @@
 
 import json
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from mmluss.apis import pipeline_report
 
 KEYS = {"work", "unit", "ours", "peer", "limit", "peer_is", "limit_is", "times_as_fast", "times_the_limit"}
 # Rows of each, and whether they have a peer and a limit.
 HERE = {
-    "multi_crop.py": (
+    "multi_crop": (
         ["--images", 1, "--rounds", 1],
         {"decoding alone": (True, False), "2 x 224": (True, True), "2 x 224 + 6 x 96": (True, True)},
     ),
-    "bookkeeping.py": (
+    "bookkeeping": (
         ["--images", 20, "--headers", 10, "--categories", 2],
         {
             "list of samples": (True, True),
@@ -23,24 +27,9 @@ HERE = {
             "sizes of images, again": (False, False),
         },
     ),
-    "pseudo_labels.py": (
+    "pseudo_labels": (
         ["--images", 2, "--categories", 3, "--batch-size", 2, "--rounds", 1],
         {"embeddings": (True, True), "label maps": (True, True), "embeddings + labels": (True, True)},
-    ),
-}
-APART = {
-    "clustering.py": (
-        ["--sizes", "300x8x4", "--landmark-sizes", "500x8x4", "--threads", 1],
-        {"k-means, 300 x 8, 4 clusters": (True, True), "landmark spectral, 500 x 8, 4 clusters": (False, False)},
-    ),
-    "imports.py": (["--rounds", 1], {"import mmluss": (True, True)}),
-    "training.py": (
-        ["--images", 2, "--size", 32, "--iterations", 1, "--rounds", 1],
-        {
-            f"{backbone}, {step}": (True, True)
-            for backbone in ("ResNet-18", "EfficientNet-Lite0")
-            for step in ("step 1", "step 2.1", "step 3")
-        },
     ),
 }
 
@@ -57,20 +46,51 @@ def check_rows(path, expected):
         assert (row["limit"] is not None) == has_limit and bool(row["limit_is"]) == has_limit
 
 
-@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("name", ["multi_crop", "bookkeeping", pytest.param("pseudo_labels", marks=pytest.mark.slow)])
 def test_rows(name, run_here, tmp_path):
     arguments, expected = HERE[name]
     run_here(name, *arguments, "--json", tmp_path / "rows.json")
     check_rows(tmp_path / "rows.json", expected)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", APART)
-def test_rows_of_benchmarks_with_processes_of_their_own(name, run_process, tmp_path):
-    arguments, expected = APART[name]
-    finished = run_process(name, *arguments, "--json", tmp_path / "rows.json")
-    assert finished.returncode == 0, finished.stderr
+def test_rows_of_clustering(load, run_here, monkeypatch, tmp_path):
+    clustering = load("clustering")
+    # It measures memory in processes of its own, whose start takes longer than all else here.
+    monkeypatch.setattr(clustering, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+    sizes = ["--sizes", "300x8x4", "--landmark-sizes", "500x8x4", "--threads", clustering.faiss.omp_get_max_threads()]
+    run_here("clustering", *sizes, "--json", tmp_path / "rows.json")
+    expected = {"k-means, 300 x 8, 4 clusters": (True, True), "landmark spectral, 500 x 8, 4 clusters": (False, False)}
     check_rows(tmp_path / "rows.json", expected)
+
+
+def test_row_of_the_import(load, run_here, monkeypatch, tmp_path):
+    sides = dict(ours="import json", peer="import json", limit="import sys")
+    monkeypatch.setattr(load("imports"), "SIDES", sides)
+    run_here("imports", "--rounds", 1, "--json", tmp_path / "rows.json")
+    check_rows(tmp_path / "rows.json", {"import mmluss": (True, True)})
+
+
+@pytest.mark.parametrize("step", ["step 1", "step 2.1", "step 3"])
+def test_rows_of_training(step, load, run_here, monkeypatch, tmp_path):
+    training = load("training")
+    monkeypatch.setattr(training, "rate_of", lambda side, arguments: training.SIDES[side](*arguments))
+    few = ["--images", 2, "--size", 32, "--iterations", 1, "--rounds", 1]
+    run_here("training", "--backbones", "EfficientNet-Lite0", "--steps", step, *few, "--json", tmp_path / "rows.json")
+    check_rows(tmp_path / "rows.json", {f"EfficientNet-Lite0, {step}": (True, True)})
+
+
+@pytest.mark.parametrize("benchmark", ["training", "gpu"])
+def test_configs_of_training_have_crops(benchmark, load):
+    step_cases = load("step_cases")
+    for configs in load(benchmark).CASES.values():
+        texts = [step_cases.crop_text(step_cases.load_step(config, 2, 32)) for config in configs]
+        assert len(texts) == len(step_cases.STEPS) and all(" x 32" in text for text in texts)
+
+
+def test_plain_process_has_memory_as_the_system_gives_it(load, monkeypatch):
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    assert load("training").in_plain_process(os.getenv, ("MALLOC_ARENA_MAX",)) is None
+    assert os.environ["MALLOC_ARENA_MAX"] == "1"
 
 
 def test_rows_of_the_quick_start(load):
@@ -87,7 +107,5 @@ def test_rows_of_the_quick_start(load):
 
 
 def test_steps_of_the_quick_start_are_the_pipelines(load):
-    from mmluss.apis import pipeline_report
-
     names = load("quickstart").STEPS
     assert {pipeline_report.PIXEL_ATTENTION, pipeline_report.FINETUNE, pipeline_report.TEST} <= names.keys()
