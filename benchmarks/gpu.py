@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import faiss
 import numpy as np
 import torch
 from distance_matching import HEIGHT, SETTINGS, WIDTH, matmul
@@ -171,8 +172,8 @@ class Measurement:
             {side: partial(self.fastest, work, 1) for side, work in sides.items()}, 1 if self.tiny else 2
         )
         title = f"k-means, {count:,} x {channels}, {clusters} clusters"
-        names = dict(peer_is="torch, plain", limit_is="products alone")
-        return [figures_row(title, "s", **found, **names, kind="clustering", note=f"faiss sees {faiss_gpus()} GPUs")]
+        names = dict(peer_is="torch, plain", limit_is="products alone", note=f"faiss sees {faiss.get_num_gpus()} GPUs")
+        return [figures_row(title, "s", **found, **names, kind="clustering")]
 
     def matching_rows(self) -> list[dict]:
         """Distance matching of an image."""
@@ -222,12 +223,6 @@ def torch_kmeans(rows: Tensor, clusters: int) -> Tensor:
         counts = torch.bincount(nearest, minlength=clusters)[:, None]
         centroids = torch.where(counts > 0, sums / counts.clamp_min(1), centroids)
     return torch.cdist(rows, centroids).argmin(dim=1)
-
-
-def faiss_gpus() -> int:
-    import faiss
-
-    return faiss.get_num_gpus()
 
 
 def print_others(rows: list[dict]) -> None:
