@@ -12,6 +12,7 @@ sync_bn = "torch"
 model_wrapper_cfg = dict(type="mmseg.LUSSDataParallel")
 randomness = dict(seed=0)
 default_hooks = dict(
+    runtime_info=dict(type="LateRuntimeInfoHook"),
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),

@@ -13,6 +13,7 @@ from mmluss.models.partly_frozen_timm import PartlyFrozenTIMMBackbone
 from mmluss.models.pass_pretrainer import PASSPretrainer
 from mmluss.models.pixel_attention import PixelAttentionHead
 from mmluss.models.pixel_attention_segmentor import PixelAttentionSegmentor
+from mmluss.models.pixel_cross_entropy import PixelCrossEntropy
 from mmluss.models.pixel_shuffle_head import PixelShuffleHead
 from mmluss.models.prototypes import Prototypes
 from mmluss.models.rf_convnext import RFConvNeXt
@@ -34,6 +35,7 @@ __all__ = [
     "PartlyFrozenTIMMBackbone",
     "PixelAttentionHead",
     "PixelAttentionSegmentor",
+    "PixelCrossEntropy",
     "PixelShuffleHead",
     "Prototypes",
     "RFConvNeXt",

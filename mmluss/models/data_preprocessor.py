@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
+from torch import Tensor
 
 # Of ImageNet's red, green and blue, in 0..255.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
+_COLORS = 3
 
 
 @MODELS.register_module()
@@ -44,9 +46,10 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
     ) -> None:
         if size_divisor is None and kwargs.get("size") is None:
             size_divisor = 1
-        super().__init__(mean, std, bgr_to_rgb=bgr_to_rgb, seg_pad_val=seg_pad_val, size_divisor=size_divisor, **kwargs)
-        crop_std = std if crop_std is None else crop_std
-        self.register_buffer("crop_std", torch.tensor(crop_std, dtype=torch.float32).view(-1, 1, 1), False)
+        super().__init__(seg_pad_val=seg_pad_val, size_divisor=size_divisor, **kwargs)
+        self.bgr_to_rgb = bgr_to_rgb
+        for name, values in (("mean", mean), ("std", std), ("crop_std", std if crop_std is None else crop_std)):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1), False)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -63,19 +66,29 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         Raises:
             TypeError: If the crops of the images of a batch were not stacked.
         """
-        if not isinstance(data["inputs"], dict):
-            data = super().forward(data, training)
-            return dict(data, inputs=data["inputs"].contiguous(memory_format=self.memory_format))
         data = self.cast_data(data)
+        if not isinstance(data["inputs"], dict):
+            data = super().forward(dict(data, inputs=self._normalized(data["inputs"])), training)
+            return dict(data, inputs=data["inputs"].contiguous(memory_format=self.memory_format))
         crops = data["inputs"]["crops"]
         if not isinstance(crops[0], torch.Tensor):
             raise TypeError("Crops come unstacked: set collate_fn=dict(type='multi_crop_collate') in train_dataloader.")
-        if self.channel_conversion:
+        if self.bgr_to_rgb:
             crops = [crop.flip(1) for crop in crops]
         crops = [
             ((crop.float() - self.mean) / self.crop_std).contiguous(memory_format=self.memory_format) for crop in crops
         ]
         return dict(inputs=dict(data["inputs"], crops=crops), data_samples=data.get("data_samples"))
+
+    # mmseg normalizes image by image, and at each the host waits for a GPU: the channels are indexed with a list.
+    def _normalized(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """Images ``(3, H, W)`` in the order of channels and the range that the network wants, float32."""
+        if len({image.shape for image in images}) > 1:
+            return [normalized for image in images for normalized in self._normalized([image])]
+        batch = images if isinstance(images, Tensor) else torch.stack([*images])
+        if self.bgr_to_rgb and batch.shape[1] == _COLORS:
+            batch = batch.flip(1)
+        return [*((batch.float() - self.mean) / self.std).unbind()]
 
 
 @MODELS.register_module()

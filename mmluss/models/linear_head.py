@@ -5,9 +5,10 @@ from typing import Any
 
 import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-from mmseg.models.losses import accuracy
 from mmseg.registry import MODELS
 from torch import Tensor
+
+from mmluss.models.pixel_cross_entropy import pixel_accuracy
 
 _KAIMING_CONV = dict(type="NormalConv")
 
@@ -42,7 +43,7 @@ class LinearHead(BaseDecodeHead):
         init_cfg: dict | None = _KAIMING_CONV,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("loss_decode", dict(type="CrossEntropyLoss", avg_non_ignore=True))
+        kwargs.setdefault("loss_decode", dict(type="PixelCrossEntropy"))
         super().__init__(
             in_channels,
             in_channels,
@@ -79,7 +80,7 @@ class LinearHead(BaseDecodeHead):
         labels = labels.squeeze(1).long()
         return {
             self.loss_decode.loss_name: self.loss_decode(seg_logits, labels, ignore_index=self.ignore_index),
-            "acc_seg": accuracy(seg_logits, labels, ignore_index=self.ignore_index),
+            "acc_seg": pixel_accuracy(seg_logits, labels, self.ignore_index),
         }
 
     def _enlarge(self, logits: Tensor, factor: int) -> Tensor:

@@ -32,7 +32,8 @@ def sinkhorn(scores: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tens
     with torch.autocast(scores.device.type, enabled=False):
         assignment = torch.exp(scores.float() / epsilon)
         num_prototypes = scores.shape[1]
-        num_samples = torch.tensor(float(scores.shape[0]), device=scores.device)
+        # Filled where it is: a copy from the host would have it wait for the device.
+        num_samples = assignment.new_full((), scores.shape[0])
         all_reduce(num_samples)
         total = assignment.sum()
         all_reduce(total)

@@ -73,5 +73,5 @@ def test_former_name_still_works():
     with pytest.warns(FutureWarning, match="LUSSDataPreProcessor"):
         former = MODELS.build(dict(type="MultiCropDataPreProcessor", mean=MEAN, std=STD))
     assert isinstance(former, LUSSDataPreProcessor)
-    assert not former.channel_conversion and former.seg_pad_val == 255
+    assert not former.bgr_to_rgb and former.seg_pad_val == 255
     assert former.mean.flatten().tolist() == MEAN and former.crop_std.flatten().tolist() == STD

@@ -7,6 +7,7 @@ from mmluss.engine.hooks.collapse_warning_hook import CollapseWarningHook
 from mmluss.engine.hooks.epoch_seed_hook import EpochSeedHook
 from mmluss.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmluss.engine.hooks.id_check_hook import IdCheckHook
+from mmluss.engine.hooks.late_runtime_info_hook import LateRuntimeInfoHook
 from mmluss.engine.hooks.prototype_hook import PrototypeHook
 from mmluss.engine.hooks.prototype_kmeans_hook import PrototypeKMeansHook
 from mmluss.engine.hooks.pseudo_label_hook import PseudoLabelHook
@@ -25,6 +26,7 @@ __all__ = [
     "FiniteLossHook",
     "IdCheckHook",
     "LUSSVisualizationHook",
+    "LateRuntimeInfoHook",
     "PrototypeHook",
     "PrototypeKMeansHook",
     "PseudoLabelHook",

@@ -69,18 +69,18 @@ class LARC(SGD):
         if not parameters:
             return
         gradients = [parameter.grad for parameter in parameters]
-        parameter_norms = torch._foreach_norm(parameters)
-        gradient_norms = torch._foreach_norm(gradients)
+        # Norms of all parameters in one tensor each: a GPU is sent a few small jobs, not ten for each parameter.
+        parameter_norms = torch.stack(torch._foreach_norm(parameters))
+        gradient_norms = torch.stack(torch._foreach_norm(gradients))
         weight_decay = group["weight_decay"]
-        rates, decays = [], []
-        for parameter_norm, gradient_norm in zip(parameter_norms, gradient_norms, strict=True):
-            adapts = (parameter_norm != 0) & (gradient_norm != 0)
-            rate = (
-                group["trust_coefficient"]
-                * parameter_norm
-                / (gradient_norm + weight_decay * parameter_norm + group["eps"])
-            )
-            rates.append(torch.where(adapts, rate, 1.0))
-            decays.append(torch.where(adapts, rate * weight_decay, 0.0))
-        torch._foreach_mul_(gradients, rates)
-        torch._foreach_add_(gradients, torch._foreach_mul(parameters, decays))
+        rates = (
+            group["trust_coefficient"]
+            * parameter_norms
+            / (gradient_norms + weight_decay * parameter_norms + group["eps"])
+        )
+        # Where the gradient is zero, nothing is to be left of the decay that is added to it below.
+        rates = torch.where(gradient_norms != 0, rates, 0.0)
+        rates = torch.where(parameter_norms != 0, rates, 1.0)
+        if weight_decay != 0:
+            torch._foreach_add_(gradients, parameters, alpha=weight_decay)
+        torch._foreach_mul_(gradients, rates.unbind())
