@@ -97,6 +97,7 @@ class PseudoLabelRun:
                 data=self.data,
                 pipeline=pipeline_text(dataset),
                 upsampling=model.decode_head.upsampling,
+                **getattr(model, "embedding_settings", {}),
                 **settings.chosen("crop_size", "dtype", "use_saliency"),
             )
         )

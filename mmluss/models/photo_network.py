@@ -81,7 +81,7 @@ class PhotoNetwork(nn.Module):
         centroids = F.normalize(head.centroids, dim=1)
         cosines = torch.einsum("kc,chw->khw", centroids, F.normalize(features[0], dim=0))
         if head.image_evidence:
-            embedding = F.normalize((features[0] * attention[0]).mean(dim=(1, 2)), dim=0)
+            embedding = F.normalize(head.pooled(features, attention)[0], dim=0)
             cosines = cosines + (head.image_evidence * centroids @ embedding)[:, None, None]
         score = attention[0].mean(dim=0)
         if head.foreground == "relative":

@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmluss.models.dynamic_buffers import adopt_stored_shapes
-from mmluss.models.foreground_score import stretch_scores
+from mmluss.models.foreground_score import foreground_weights, stretch_scores
 from mmluss.models.nearest_centroid import nearest_centroids
 
 _KAIMING_CONV = dict(type="NormalConv")
@@ -26,6 +26,8 @@ class PixelAttentionHead(BaseModule):
         foreground: Foreground scores are the mean attention as it is ("absolute", the published method), or stretched
             to 0..1 within each image ("relative").
         image_evidence: Weight of the image embedding's cosine that is added to each pixel's; 0 is the published method.
+        pooling: What features are weighted by where an image is clustered and named as a whole: their "attention" (the
+            published method), or the "foreground", relative scores to the fourth power.
         init_cfg: mmengine's initialization config.
 
     Attributes:
@@ -39,11 +41,15 @@ class PixelAttentionHead(BaseModule):
         upsampling: int = 4,
         foreground: Literal["absolute", "relative"] = "absolute",
         image_evidence: float = 0.0,
+        pooling: Literal["attention", "foreground"] = "attention",
         init_cfg: dict | None = _KAIMING_CONV,
     ) -> None:
         super().__init__(init_cfg)
         if foreground not in ("absolute", "relative"):
             raise ValueError(f"foreground is 'absolute' or 'relative', not {foreground!r}")
+        if pooling not in ("attention", "foreground"):
+            raise ValueError(f"pooling is by 'attention' or 'foreground', not {pooling!r}")
+        self.pooling = pooling
         self.foreground = foreground
         self.image_evidence = image_evidence
         self.upsampling = upsampling
@@ -106,21 +112,27 @@ class PixelAttentionHead(BaseModule):
         return (F.normalize(features, dim=1) * attention).mean(dim=(2, 3))
 
     def cluster_embeddings(self, feature_map: Tensor, saliency: Tensor | None = None) -> Tensor:
-        """Average over positions of features times attention, the vector clustered in step 2.2.
+        """Average over positions of features times their weights, the vector clustered in step 2.2.
 
         Args:
             feature_map: ``(B, C, h, w)``.
-            saliency: Maps ``(B, 1, H, W)`` in [0, 1] that take the place of the attention, or None.
+            saliency: Maps ``(B, 1, H, W)`` in [0, 1] that take the place of the weights, or None.
 
         Returns:
             ``(B, C)`` float32, not normalized.
         """
         features, attention = self(feature_map)
-        if saliency is not None:
-            attention = F.interpolate(
-                saliency.to(features), size=features.shape[-2:], mode="bilinear", align_corners=False
-            )
-        return (features.float() * attention.float()).mean(dim=(2, 3))
+        if saliency is None:
+            return self.pooled(features, attention)
+        weights = F.interpolate(saliency.to(features), size=features.shape[-2:], mode="bilinear", align_corners=False)
+        return (features.float() * weights.float()).mean(dim=(2, 3))
+
+    def pooled(self, features: Tensor, attention: Tensor) -> Tensor:
+        """Weighted average over positions, ``(B, C)`` float32, of what ``forward`` gives; not normalized."""
+        weights = attention.float()
+        if self.pooling == "foreground":
+            weights = foreground_weights(weights.mean(dim=1, keepdim=True))
+        return (features.float() * weights).mean(dim=(2, 3))
 
     def pixel_scores(self, feature_map: Tensor) -> tuple[Tensor, Tensor]:
         """Nearest centroid and foreground score of each position of the enlarged map (step 2.4).
@@ -142,7 +154,7 @@ class PixelAttentionHead(BaseModule):
         features, attention = self(feature_map)
         evidence = None
         if self.image_evidence:
-            embedding = F.normalize((features.float() * attention.float()).mean(dim=(2, 3)), dim=1)
+            embedding = F.normalize(self.pooled(features, attention), dim=1)
             evidence = self.image_evidence * embedding @ F.normalize(self.centroids.float(), dim=1).T
         score = attention.float().mean(dim=1)
         if self.foreground == "relative":

@@ -158,7 +158,17 @@ class PixelAttentionSegmentor(BaseSegmentor):
     def label_settings(self) -> dict[str, Any]:
         """What decides about labels beside weights, centroids and threshold."""
         head = self.decode_head
-        return dict(foreground=head.foreground, image_evidence=head.image_evidence, refine=self._refine_cfg)
+        return dict(
+            self.embedding_settings,
+            foreground=head.foreground,
+            image_evidence=head.image_evidence,
+            refine=self._refine_cfg,
+        )
+
+    @property
+    def embedding_settings(self) -> dict[str, Any]:
+        """What decides about image embeddings beside weights."""
+        return dict(pooling=self.decode_head.pooling)
 
     def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
         """Pixel labels at each image's original size.

@@ -75,7 +75,10 @@ def test_labels_are_those_of_the_segmentor(segmentor, size):
     assert len(np.unique(expected)) > 1
 
 
-@pytest.mark.parametrize("options", [{}, dict(foreground="relative"), dict(image_evidence=2.0)])
+@pytest.mark.parametrize(
+    "options",
+    [{}, dict(foreground="relative"), dict(image_evidence=2.0), dict(image_evidence=2.0, pooling="foreground")],
+)
 def test_pixel_attention_s_labels(tiny_resnet, options):
     model = PixelAttentionSegmentor(
         backbone=tiny_resnet,

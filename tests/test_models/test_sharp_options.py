@@ -33,7 +33,12 @@ def test_image_evidence_is_added_to_each_cosine():
 @pytest.fixture
 def heads() -> dict[str, PixelAttentionHead]:
     torch.manual_seed(0)
-    options = dict(plain={}, relative=dict(foreground="relative"), evident=dict(image_evidence=3.0))
+    options = dict(
+        plain={},
+        relative=dict(foreground="relative"),
+        evident=dict(image_evidence=3.0),
+        pooled=dict(image_evidence=3.0, pooling="foreground"),
+    )
     heads = {name: PixelAttentionHead(6, upsampling=2, **option).eval() for name, option in options.items()}
     for head in heads.values():
         head.load_state_dict(heads["plain"].state_dict())
@@ -55,6 +60,34 @@ def test_much_evidence_makes_an_image_of_one_cluster(heads):
     plain, evident = heads["plain"].pixel_scores(maps)[0], heads["evident"].pixel_scores(maps)[0]
     assert all(len(image.unique()) <= len(other.unique()) for image, other in zip(evident, plain, strict=True))
     assert not torch.equal(plain, evident)
+
+
+def test_image_embeddings_of_the_foreground(heads):
+    maps = torch.randn(3, 6, 5, 5)
+    features, attention = heads["pooled"](maps)
+    score = attention.mean(dim=1, keepdim=True)
+    low, high = score.amin(dim=(2, 3), keepdim=True), score.amax(dim=(2, 3), keepdim=True)
+    expected = (features * ((score - low) / (high - low)) ** 4).mean(dim=(2, 3))
+    torch.testing.assert_close(heads["pooled"].cluster_embeddings(maps), expected, atol=1e-5, rtol=1e-3)
+    # What an image is named by is pooled in the same way.
+    directions = F.normalize(features, dim=1)
+    centroids = F.normalize(heads["pooled"].centroids, dim=1)
+    cosines = torch.einsum("kc,bchw->bkhw", centroids, directions)
+    evidence = 3 * F.normalize(expected, dim=1) @ centroids.T
+    clusters = heads["pooled"].pixel_scores(maps)[0]
+    assert torch.equal(clusters, (cosines + evidence[..., None, None]).argmax(dim=1) + 1)
+    assert not torch.equal(clusters, heads["evident"].pixel_scores(maps)[0])
+
+
+def test_saliency_takes_the_place_of_any_weights(heads):
+    maps, saliency = torch.randn(3, 6, 5, 5), torch.rand(3, 1, 20, 20)
+    found = [heads[name].cluster_embeddings(maps, saliency) for name in ("plain", "pooled")]
+    assert torch.equal(*found)
+
+
+def test_unknown_pooling_is_refused():
+    with pytest.raises(ValueError, match="by 'attention' or 'foreground', not 'mask'"):
+        PixelAttentionHead(6, pooling="mask")
 
 
 def test_unknown_foreground_is_refused():
@@ -87,7 +120,7 @@ def test_pixel_labels_are_refined_against_the_photo(tiny_resnet):
         np.testing.assert_array_equal(new.pred_sem_seg.data[0].numpy(), np.where(kept, category, 0))
         assert torch.equal(old.pred_category.data, new.pred_category.data)
     assert any(not torch.equal(a.pred_sem_seg.data, b.pred_sem_seg.data) for a, b in zip(before, after, strict=True))
-    assert refined.label_settings == dict(foreground="absolute", image_evidence=0.0, refine=REFINE)
+    assert refined.label_settings == dict(foreground="absolute", image_evidence=0.0, pooling="attention", refine=REFINE)
 
 
 def test_photo_comes_back_from_the_network_input(tiny_resnet):
