@@ -260,14 +260,17 @@ class PseudoLabelRun:
             )
         if settings.threshold == "otsu":
             histogram, edges = self._score_histogram(settings.otsu_images)
-            return dict(
-                value=otsu_threshold(histogram, edges),
-                images=round(histogram.sum()),
-                # Coarser than what Otsu's method saw: for pictures.
-                histogram=np.round(histogram.reshape(256, -1).sum(axis=1), 4).tolist(),
-            )
-        check_threshold(settings.threshold, *self._score_histogram(THRESHOLD_IMAGES))
-        return dict(value=float(settings.threshold))
+            value = otsu_threshold(histogram, edges)
+        else:
+            histogram, edges = self._score_histogram(THRESHOLD_IMAGES)
+            value = float(settings.threshold)
+            check_threshold(value, histogram, edges)
+        return dict(
+            value=value,
+            images=round(histogram.sum()),
+            # Coarser than what Otsu's method saw: for pictures.
+            histogram=np.round(histogram.reshape(256, -1).sum(axis=1), 4).tolist(),
+        )
 
     def _score_histogram(self, images: int) -> tuple[np.ndarray, np.ndarray]:
         """Of so many training images at most, spread evenly over the data list."""

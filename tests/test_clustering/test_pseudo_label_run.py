@@ -81,6 +81,9 @@ def test_all_steps(photo_root, tmp_path, threshold):
         assert 0.4 < manifest["threshold"]["value"] < 0.6
     else:
         assert manifest["threshold"]["value"] == threshold
+    if threshold != "val":
+        histogram = manifest["threshold"]["histogram"]
+        assert len(histogram) == 256 and sum(histogram) == pytest.approx(manifest["threshold"]["images"], abs=0.1) == 18
     assert model.training
 
 
