@@ -46,8 +46,9 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
     ) -> None:
         if size_divisor is None and kwargs.get("size") is None:
             size_divisor = 1
+        # Both reverse the channels, which ``_normalized`` does here.
+        self.reverses_channels = bool(kwargs.pop("rgb_to_bgr", False)) != bgr_to_rgb
         super().__init__(seg_pad_val=seg_pad_val, size_divisor=size_divisor, **kwargs)
-        self.bgr_to_rgb = bgr_to_rgb
         for name, values in (("mean", mean), ("std", std), ("crop_std", std if crop_std is None else crop_std)):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1), False)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -73,7 +74,7 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         crops = data["inputs"]["crops"]
         if not isinstance(crops[0], torch.Tensor):
             raise TypeError("Crops come unstacked: set collate_fn=dict(type='multi_crop_collate') in train_dataloader.")
-        if self.bgr_to_rgb:
+        if self.reverses_channels:
             crops = [crop.flip(1) for crop in crops]
         crops = [
             ((crop.float() - self.mean) / self.crop_std).contiguous(memory_format=self.memory_format) for crop in crops
@@ -86,7 +87,7 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         if len({image.shape for image in images}) > 1:
             return [normalized for image in images for normalized in self._normalized([image])]
         batch = images if isinstance(images, Tensor) else torch.stack([*images])
-        if self.bgr_to_rgb and batch.shape[1] == _COLORS:
+        if self.reverses_channels and batch.shape[1] == _COLORS:
             batch = batch.flip(1)
         return [*((batch.float() - self.mean) / self.std).unbind()]
 

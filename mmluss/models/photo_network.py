@@ -96,7 +96,7 @@ class PhotoNetwork(nn.Module):
         if self.divisor > 1:
             image = _enlarged(image, (size + self.divisor - 1) // self.divisor * self.divisor)
         preprocessor = self.model.data_preprocessor
-        if not preprocessor.bgr_to_rgb:
+        if not preprocessor.reverses_channels:
             image = image.flip(0)
         return ((image - preprocessor.mean) / preprocessor.std)[None]
 

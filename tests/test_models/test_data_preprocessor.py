@@ -36,6 +36,23 @@ def test_ordinary_images_use_the_ordinary_deviation(preprocessor):
     torch.testing.assert_close(data["inputs"][0], (image.flip(0).float() - column(MEAN)) / column(STD))
 
 
+@pytest.mark.parametrize(
+    "order", [dict(bgr_to_rgb=True), dict(bgr_to_rgb=False, rgb_to_bgr=True), dict(bgr_to_rgb=False)]
+)
+@pytest.mark.parametrize("sides", [[(6, 7), (6, 7)], [(6, 7), (5, 8)]])
+def test_images_are_normalized_as_mmseg_does(order, sides):
+    torch.manual_seed(0)
+    images = [torch.randint(0, 256, (3, *side), dtype=torch.uint8) for side in sides]
+    batches = []
+    for kind in ("LUSSDataPreProcessor", "SegDataPreProcessor"):
+        samples = [SegDataSample(gt_sem_seg=PixelData(data=torch.ones(1, *side))) for side in sides]
+        preprocessor = MODELS.build(dict(type=kind, mean=MEAN, std=STD, seg_pad_val=1000, size_divisor=4, **order))
+        data = preprocessor(dict(inputs=[image.clone() for image in images], data_samples=samples), training=True)
+        batches.append([data["inputs"], *[sample.gt_sem_seg.data for sample in data["data_samples"]]])
+    for found, expected in zip(*batches, strict=True):
+        assert torch.equal(found, expected)
+
+
 def test_nothing_of_it_is_in_a_checkpoint(preprocessor):
     assert preprocessor.state_dict() == {}
 
@@ -73,5 +90,5 @@ def test_former_name_still_works():
     with pytest.warns(FutureWarning, match="LUSSDataPreProcessor"):
         former = MODELS.build(dict(type="MultiCropDataPreProcessor", mean=MEAN, std=STD))
     assert isinstance(former, LUSSDataPreProcessor)
-    assert not former.bgr_to_rgb and former.seg_pad_val == 255
+    assert not former.reverses_channels and former.seg_pad_val == 255
     assert former.mean.flatten().tolist() == MEAN and former.crop_std.flatten().tolist() == STD
