@@ -102,9 +102,12 @@ class PixelAttentionHead(BaseModule):
         Returns:
             Features, not normalized, and attention in [0, 1], each ``(B, C, 4 * h, 4 * w)``.
         """
-        features = F.interpolate(feature_map, scale_factor=self.upsampling, mode="bilinear", align_corners=False)
+        features = self._enlarged(feature_map)
         attention = torch.sigmoid(self.layers(F.normalize(features, dim=1)) + self.offset)
         return features, attention
+
+    def _enlarged(self, feature_map: Tensor) -> Tensor:
+        return F.interpolate(feature_map, scale_factor=self.upsampling, mode="bilinear", align_corners=False)
 
     def attended_embeddings(self, feature_map: Tensor) -> Tensor:
         """Average over positions of normalized features times attention, ``(B, C)``: the vector trained in step 2.1."""
@@ -121,9 +124,13 @@ class PixelAttentionHead(BaseModule):
         Returns:
             ``(B, C)`` float32, not normalized.
         """
-        features, attention = self(feature_map)
         if saliency is None:
-            return self.pooled(features, attention)
+            # One by one: the enlarged maps of a batch do not fit into a processor's caches, and take twice the time.
+            return torch.cat([self.pooled(*self(one)) for one in feature_map.split(1)])
+        return torch.cat([self._salient(*pair) for pair in zip(feature_map.split(1), saliency.split(1), strict=True)])
+
+    def _salient(self, feature_map: Tensor, saliency: Tensor) -> Tensor:
+        features = self._enlarged(feature_map)
         weights = F.interpolate(saliency.to(features), size=features.shape[-2:], mode="bilinear", align_corners=False)
         return (features.float() * weights.float()).mean(dim=(2, 3))
 
@@ -151,6 +158,10 @@ class PixelAttentionHead(BaseModule):
                 "The pixel attention head holds no centroids, so it cannot name pixels: test the checkpoint that "
                 "PseudoLabelHook wrote (pixel_labels.pth), not the one of training."
             )
+        clusters, scores = zip(*[self._pixel_scores(one) for one in feature_map.split(1)], strict=True)
+        return torch.cat(clusters), torch.cat(scores)
+
+    def _pixel_scores(self, feature_map: Tensor) -> tuple[Tensor, Tensor]:
         features, attention = self(feature_map)
         evidence = None
         if self.image_evidence:
