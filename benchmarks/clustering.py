@@ -63,8 +63,9 @@ def faiss_kmeans(rows: np.ndarray, clusters: int) -> float:
 def products_only(rows: np.ndarray, clusters: int) -> float:
     """Products of all rows and centroids, as often as k-means needs them."""
     centroids = np.asarray(rows[:clusters], np.float32)
+    blocks = [block for _, block in row_blocks(rows)]
     for _ in range(ROUNDS + 1):
-        for _, block in row_blocks(rows):
+        for block in blocks:
             block @ centroids.T
     return float("nan")
 
