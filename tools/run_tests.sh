@@ -8,6 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash tools/install.sh
 source tools/activate.sh
 
+# nproc gives no more than OMP_NUM_THREADS, so it is asked before that is set.
+workers=$(env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu)
 # Small tensors: more threads only get into each other's way. Nothing is fetched, nothing opens a window.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MPLBACKEND=Agg HF_HUB_OFFLINE=1
 
@@ -30,4 +32,4 @@ fi
 
 echo "[tests]"
 # A worker a core; tests of a file stay together, since they share what is expensive to make. -n 0: one process.
-exec python -m pytest -q --durations=15 --numprocesses "$(nproc 2>/dev/null || sysctl -n hw.ncpu)" --dist loadfile "$@"
+exec python -m pytest -q --durations=15 --numprocesses "$workers" --dist loadfile "$@"
