@@ -115,7 +115,7 @@ build() {
   CXX=$cxx "$python" -m pip wheel --no-deps --no-build-isolation --wheel-dir "$work/wheel" "$source" >"$work/log" 2>&1
 }
 
-cores=$(nproc 2>/dev/null || sysctl -n hw.ncpu)
+cores=$(env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu)
 # mmcv's own set-up starts at least four compilers unless told a number.
 export MMCV_WITH_OPS=1 MAX_JOBS="${MAX_JOBS:-$cores}"
 # Debug information triples the time of a compiler run and nobody steps through these operators.
