@@ -98,15 +98,16 @@ def test_every_head_and_backbone(name, form, tmp_path):
     path = write_checkpoint(name, tmp_path / "last.pth")
     written = export_model(path, form)
     assert written.path == tmp_path / ("last.onnx" if form == "onnx" else "last.pt")
-    assert written.agreement > 0.99 and written.milliseconds > 0
+    # With random weights scores hardly differ within a photo. Once relative, they magnify what rounding and another way
+    # to resize leave, and so do labels where photos are named by their foreground.
+    least = 0.9 if "sharp-pixel" in name else 0.99
+    assert written.agreement > least and written.milliseconds > 0
     assert written.megabytes == pytest.approx(written.path.stat().st_size / 1e6)
     photo = twenty_photos()[1]
     segmenter = Segmenter(path, "cpu")
     segmenter.model.refine = None
     expected = segmenter(photo).label_map
-    # Photos are resized by another routine. With random weights scores hardly differ within a photo: made relative, they
-    # magnify what rounding leaves, and where photos are named by their foreground, so do labels.
-    assert (load_model_file(written.path)[0](photo) == expected).mean() > (0.9 if "sharp-pixel" in name else 0.99)
+    assert (load_model_file(written.path)[0](photo) == expected).mean() > least
 
 
 @pytest.mark.parametrize(
