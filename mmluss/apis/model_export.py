@@ -26,8 +26,8 @@ SUFFIXES: dict[ModelFormat, str] = dict(onnx=".onnx", torchscript=".pt")
 OPSET = 17
 TIMED_SIZE = (480, 640)
 _CHECKED_SIZES = (TIMED_SIZE, (333, 250), (90, 161), (1100, 1024))
-# Rounding moves borders between labels a little; on drawn clouds, which look like nothing, more than on photos.
-# Of a drawn photo, in which nothing is to be seen: labels tie, and rounding decides. Wrong files agree by chance only.
+# Rounding moves borders between labels a little; on drawn clouds, which look like nothing, far more than on photos. A
+# wrong file agrees by chance only.
 _LEAST_AGREEMENT = 0.9
 _TIMED_RUNS = 5
 _INPUT, _OUTPUT = "photo", "labels"
