@@ -47,6 +47,7 @@ def test_an_unknown_name_is_an_attribute_error():
         mmluss.PASSPipelines  # noqa: B018
 
 
+@pytest.mark.slow
 def test_the_pipeline_is_imported_when_it_is_asked_for():
     code = "import sys, mmluss; print('mmluss.apis' in sys.modules, mmluss.PASSPipeline.__name__)"
     assert run_python(code).stdout.split() == ["False", "PASSPipeline"]

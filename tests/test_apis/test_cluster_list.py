@@ -37,6 +37,7 @@ def test_folder_of_label_maps(label_maps, tmp_path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_work_folder_of_step_2(tmp_path) -> None:
     write_data(tmp_path / "data")
     cfg = small_config("pass/pass-pixel-attention_r18_8xb32-20e_imagenets50.py", tmp_path / "data", tmp_path / "run")

@@ -135,6 +135,7 @@ def lead_and_sleep(port: int) -> None:
     time.sleep(600)
 
 
+@pytest.mark.slow
 def test_a_killed_first_driver_ends_the_others():
     port = unused_port()
     process = multiprocessing.get_context("spawn").Process(target=lead_and_sleep, args=(port,))

@@ -13,6 +13,7 @@ model = None
 """
 
 
+@pytest.mark.slow
 def test_each_call_is_a_process_of_its_own_and_a_failed_one_repeats_its_command(tmp_path):
     config, record = tmp_path / "bad config.py", tmp_path / "processes"
     config.write_text(CONFIG.format(record=str(record)))

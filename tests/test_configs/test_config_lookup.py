@@ -53,6 +53,7 @@ def run_script(site: Path, folder: Path, script: str, *command: str) -> subproce
     )
 
 
+@pytest.mark.slow
 def test_config_and_model_of_the_hub(site, tmp_path):
     done = run_script(
         site,

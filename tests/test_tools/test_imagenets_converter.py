@@ -83,6 +83,7 @@ def test_archive_under_its_published_name(tmp_path):
 
 
 @pytest.mark.usefixtures("_tiny_counts")
+@pytest.mark.slow
 def test_merges_categories_of_919(tmp_path):
     source = make_source(tmp_path, 919)
     assert prepare(source, tmp_path / "out", 919) == 0

@@ -100,6 +100,7 @@ def test_missing_tools_of_mmseg_are_explained(tmp_path, monkeypatch):
         run_mmseg_tool("train", ["default_runtime.py"])
 
 
+@pytest.mark.slow
 def test_wrapper_runs_from_any_folder(tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(TOOLS / "train.py"), "no-such-config.py"],

@@ -39,6 +39,7 @@ def test_both_names_are_refused() -> None:
         paint(colour="blue", color="red")
 
 
+@pytest.mark.slow
 def test_warning_is_seen_without_any_option() -> None:
     code = "from tests.test_utils.test_renamed_arguments import paint\nexec('paint(colour=1)', dict(paint=paint))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
