@@ -50,7 +50,7 @@ class PseudoLabelSettings:
     threshold_step: float = 0.01
     crop_size: int | None = 224
     clustering: Literal["kmeans", "spectral"] = "kmeans"
-    neighbors: int = 20
+    neighbors: int = 10
     iterations: int = 20
     restarts: int = 30
     seed: int = 0

@@ -95,7 +95,7 @@ def _largest_eigenvectors(graph: csr_matrix, count: int) -> tuple[np.ndarray, np
 def spectral_clusters(
     rows: np.ndarray,
     num_clusters: int,
-    neighbors: int = 20,
+    neighbors: int = 10,
     num_landmarks: int | None = None,
     iterations: int = 20,
     restarts: int = 30,
