@@ -188,7 +188,7 @@ class PASSPipeline:
         checkpoint = None if pretrained is None else last_checkpoint(pretrained.folder)
         cfg.model.pretrained = None if checkpoint is None else str(checkpoint)
         if checkpoint is None:
-            # Without step 1 the projector is random; attention learnt through a random projector means nothing.
+            # Without step 1 the projector is random; attention learned through a random projector means nothing.
             cfg.model.train_projector = True
             cfg.model.backbone.init_cfg = None
             if not untrained and self.warm_start is not None:

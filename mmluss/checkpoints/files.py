@@ -81,7 +81,7 @@ def peek_checkpoint(path: str | Path, map_location: str = "cpu") -> Any:
 
 
 def read_centroids(path: str | Path) -> Tensor:
-    """Read centroids ``(N, C)`` float32 from an ``.npy`` file, or from a tensor or a dict with ``centroids``.
+    """Read centroids ``(K, C)`` float32 from an ``.npy`` file, or from a tensor or a dict with ``centroids``.
 
     Args:
         path: Local file.
@@ -99,7 +99,7 @@ def read_centroids(path: str | Path) -> Tensor:
     if isinstance(centroids, Mapping):
         centroids = centroids.get("centroids", centroids.get("decode_head.centroids"))
     if not isinstance(centroids, Tensor) or centroids.ndim != 2:
-        raise ValueError(f"{path} holds no centroids: an array (N, C), or a dict with one as 'centroids', is expected.")
+        raise ValueError(f"{path} holds no centroids: an array (K, C), or a dict with one as 'centroids', is expected.")
     return centroids.float()
 
 
@@ -121,7 +121,7 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
 
 
 def write_centroids(centroids: Tensor, path: str | Path) -> None:
-    """Write centroids ``(N, C)`` as float32 ``.npy``, completely or not at all."""
+    """Write centroids ``(K, C)`` as float32 ``.npy``, completely or not at all."""
     with replace_file(path) as file:
         np.save(file, centroids.float().cpu().numpy(), allow_pickle=False)
 

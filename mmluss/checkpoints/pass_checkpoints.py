@@ -36,7 +36,7 @@ def pass_to_mmluss(
 
     Args:
         weights: Weights without ``module.``, see ``checkpoint_weights``.
-        centroids: ``(N, C)`` for a pixel-attention checkpoint, which makes it a segmentation model.
+        centroids: ``(K, C)`` for a pixel-attention checkpoint, which makes it a segmentation model.
         threshold: Foreground threshold in [0, 1]; goes with the centroids.
 
     Returns:
@@ -104,7 +104,7 @@ def _segmentation_buffers(channels: int, centroids: Tensor | None, threshold: fl
     elif threshold is None:
         raise ValueError("centroids need a foreground threshold (the authors chose 0.41, 0.40, 0.37 for 50, 300, 919)")
     if centroids.ndim != 2 or centroids.shape[1] != channels:
-        raise ValueError(f"centroids must be (N, {channels}) for this backbone, got {tuple(centroids.shape)}")
+        raise ValueError(f"centroids must be (K, {channels}) for this backbone, got {tuple(centroids.shape)}")
     if not torch.isfinite(centroids).all():
         raise ValueError("centroids hold NaN or infinity")
     return {"decode_head.centroids": centroids.float(), "decode_head.threshold": torch.tensor(float(threshold))}

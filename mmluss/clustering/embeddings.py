@@ -4,7 +4,7 @@
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,7 +45,9 @@ class EmbeddingFile:
         OSError: The disk has no room for the rows.
     """
 
-    def __init__(self, folder: str | Path, key: str, shape: tuple[int, int], dtype: str = "float16") -> None:
+    def __init__(
+        self, folder: str | Path, key: str, shape: tuple[int, int], dtype: Literal["float16", "float32"] = "float16"
+    ) -> None:
         if dtype not in ("float16", "float32"):
             raise ValueError(f"embeddings can be stored as float16 or float32, not {dtype!r}")
         self.path = Path(folder) / "embeddings.npy"

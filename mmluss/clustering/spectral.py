@@ -29,13 +29,13 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class SpectralResult(KMeansResult):
-    """Outcome of a spectral clustering of M rows into N clusters.
+    """Outcome of a spectral clustering of M rows into K clusters.
 
     Attributes:
-        centroids: (N, C) float32, mean embedding of each cluster's rows.
-        assignments: (M,) int64 in 0..N-1, the centroid of largest cosine of each row.
+        centroids: (K, C) float32, mean embedding of each cluster's rows.
+        assignments: (M,) int64 in 0..K-1, the centroid of largest cosine of each row.
         objective: Mean squared distance of a normalized row to its normalized centroid.
-        eigenvalues: (N + 1,) ascending, of the graph's normalized Laplacian, in 0..2.
+        eigenvalues: (K + 1,) ascending, of the graph's normalized Laplacian, in 0..2.
         kept: Share of the rows that the centroids give back to the cluster they came from.
     """
 
@@ -110,9 +110,9 @@ def spectral_clusters(
 
     Args:
         rows: (M, C) float16 or float32, L2-normalized; an array or a memory map.
-        num_clusters: N, fewer than M - 1.
+        num_clusters: K, fewer than M - 1.
         neighbors: Nearest neighbors of a row that it is joined to, itself among them.
-        num_landmarks: Landmarks in place of the graph; by default none up to ``max_graph_rows`` rows, and 4 N, at least
+        num_landmarks: Landmarks in place of the graph; by default none up to ``max_graph_rows`` rows, and 4 K, at least
             400, beyond.
         iterations: Rounds of k-means on the eigenvectors.
         restarts: Starts of k-means, by k-means++.
@@ -165,11 +165,11 @@ def member_means(rows: np.ndarray, assignments: np.ndarray, num_clusters: int) -
 
     Args:
         rows: (M, C) float16 or float32.
-        assignments: (M,) in 0..N-1.
-        num_clusters: N.
+        assignments: (M,) in 0..K-1.
+        num_clusters: K.
 
     Returns:
-        (N, C) float32; zeros for a cluster without rows.
+        (K, C) float32; zeros for a cluster without rows.
     """
     sums = np.zeros((num_clusters, rows.shape[1]))
     for start, block in row_blocks(rows):

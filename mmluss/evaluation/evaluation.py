@@ -13,7 +13,15 @@ from mmengine.logging import print_log
 from mmluss.evaluation.counts import LabelCounts
 from mmluss.evaluation.matching import read_match, relabeling, write_match
 from mmluss.evaluation.merged_counts import MergedCounts
-from mmluss.evaluation.scores import MATCHINGS, class_table, compute_scores, find_matching, score_report, score_table
+from mmluss.evaluation.scores import (
+    MATCHINGS,
+    Matching,
+    class_table,
+    compute_scores,
+    find_matching,
+    score_report,
+    score_table,
+)
 from mmluss.evaluation.thresholds import ThresholdSweep
 from mmluss.utils.atomic_files import write_json
 
@@ -97,7 +105,7 @@ class Evaluation:
     def __init__(
         self,
         num_categories: int,
-        matching: str = "image",
+        matching: Matching = "image",
         num_clusters: int | None = None,
         boundaries: bool = True,
         count_ignored_area: bool = False,
@@ -193,7 +201,7 @@ def merge_counts(total: LabelCounts | ThresholdSweep, other: LabelCounts | Thres
     one_kind.merge(other)
 
 
-def check_matching(matching: str, with_thresholds: bool) -> None:
+def check_matching(matching: Matching, with_thresholds: bool) -> None:
     """Refuse a matching that is unknown, or that cannot be found at several thresholds.
 
     Raises:

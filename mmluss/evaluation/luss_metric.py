@@ -16,6 +16,7 @@ from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.score_codec import write_score_map
 from mmluss.evaluation.counts import LabelCounts
 from mmluss.evaluation.evaluation import Evaluation, check_matching, merge_counts
+from mmluss.evaluation.scores import Matching
 from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
 from mmluss.utils.renamed_arguments import renamed_arguments
 
@@ -75,7 +76,7 @@ class LUSSMetric(BaseMetric):
     @renamed_arguments({"num_predicted": "num_clusters"}, "LUSSMetric")
     def __init__(
         self,
-        matching: str = "image",
+        matching: Matching = "image",
         match_file: str | None = None,
         scores_file: str | None = None,
         output_dir: str | None = None,
@@ -91,12 +92,12 @@ class LUSSMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        check_matching(str(matching), thresholds is not None)
+        check_matching(matching, thresholds is not None)
         if format_only and output_dir is None:
             raise ValueError("format_only=True writes predictions and nothing else: set output_dir")
         if score_dir is not None and output_dir is None:
             raise ValueError("score_dir gets the scores of the predictions in output_dir: set output_dir, too")
-        self.matching = str(matching)
+        self.matching = matching
         self.match_file = match_file
         self.scores_file = scores_file
         self.output_dir = output_dir

@@ -4,6 +4,7 @@
 import math
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, get_args
 
 import numpy as np
 from prettytable import PrettyTable
@@ -15,10 +16,12 @@ from mmluss.evaluation.matching import UNMATCHED, assign_majority, assign_one_to
 PACKAGES = ("mmluss", "mmsegmentation", "mmengine", "mmcv", "torch", "numpy", "scipy", "opencv-python")
 
 
-MATCHINGS = ("image", "pixel", "majority", "identity")
+Matching = Literal["image", "pixel", "majority", "identity"]
+
+MATCHINGS: tuple[Matching, ...] = get_args(Matching)
 
 
-def find_matching(counts: LabelCounts, matching: str) -> np.ndarray:
+def find_matching(counts: LabelCounts, matching: Matching) -> np.ndarray:
     """The category that each predicted id stands for.
 
     Args:

@@ -40,7 +40,7 @@ def nearest_centroids(
     """
     if centroids.ndim != 2 or features.ndim != 4 or centroids.shape[1] != features.shape[1] or not len(centroids):
         raise ValueError(
-            f"features (B, C, h, w) and centroids (K, C) must share C and N be at least 1; got {tuple(features.shape)} "
+            f"features (B, C, h, w) and centroids (K, C) must share C and K be at least 1; got {tuple(features.shape)} "
             f"and {tuple(centroids.shape)}. Were the centroids made with another backbone?"
         )
     directions = F.normalize(centroids.float(), dim=1)

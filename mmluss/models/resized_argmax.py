@@ -1,6 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """From low-resolution logits to label maps at image size, in bounded memory (PASS, section on inference)."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -55,7 +57,10 @@ def argmax_in_blocks(logits: Tensor, size: tuple[int, int], classes: int) -> Ten
 
 
 def label_map(
-    logits: Tensor, size: tuple[int, int], max_resolution: int = 1000, limited_side: str = "height"
+    logits: Tensor,
+    size: tuple[int, int],
+    max_resolution: int = 1000,
+    limited_side: Literal["height", "long"] = "height",
 ) -> Tensor:
     """Label map of one image; very large images are labeled at a smaller size and enlarged.
 

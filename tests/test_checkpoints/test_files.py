@@ -75,7 +75,7 @@ def test_centroids(tmp_path, suffix):
 
 def test_what_holds_no_centroids_is_refused(tmp_path):
     torch.save(dict(weight=torch.zeros(2, 2)), tmp_path / "x.pth")
-    with pytest.raises(ValueError, match=r"x\.pth holds no centroids: an array \(N, C\)"):
+    with pytest.raises(ValueError, match=r"x\.pth holds no centroids: an array \(K, C\)"):
         read_centroids(tmp_path / "x.pth")
 
 

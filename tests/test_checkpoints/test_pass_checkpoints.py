@@ -158,7 +158,7 @@ def test_way_back_refuses_other_backbones():
     ("build", "centroids", "threshold", "message"),
     [
         (PixelAttention, torch.zeros(9, DEEP), None, "centroids need a foreground threshold"),
-        (PixelAttention, torch.zeros(9, 32), 0.4, "centroids must be (N, 64) for this backbone, got (9, 32)"),
+        (PixelAttention, torch.zeros(9, 32), 0.4, "centroids must be (K, 64) for this backbone, got (9, 32)"),
         (PixelAttention, torch.full((9, DEEP), math.nan), 0.4, "centroids hold NaN or infinity"),
         (FineTuned, torch.zeros(9, DEEP), 0.4, "centroids belong to a published PASS pixel-attention checkpoint"),
     ],

@@ -19,7 +19,7 @@ def resize_antialiased(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     if image.shape[0] <= size[0] and image.shape[1] <= size[1]:
         return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
-    # torch has a vectorised kernel for 8 bits only where the channels lie side by side without gaps, and gives planes.
+    # torch has a vectorized kernel for 8 bits only where the channels lie side by side without gaps, and gives planes.
     channels_last = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
     planes = functional.interpolate(channels_last, size, mode="bilinear", antialias=True)[0]
     return cv2.merge(list(planes.numpy()))

@@ -11,7 +11,7 @@ from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.evaluation.counts import LabelCounts, SparseCounter
 from mmluss.evaluation.image_histogram import SIZES, check_ids, f_measure, size_bits
 from mmluss.evaluation.matching import assign_majority, assign_one_to_one
-from mmluss.evaluation.scores import MATCHINGS, find_matching
+from mmluss.evaluation.scores import MATCHINGS, Matching, find_matching
 from mmluss.evaluation.thresholds.threshold_curve import curve_ious, curve_matchings
 from mmluss.evaluation.thresholds.threshold_histogram import ThresholdHistogram, threshold_histogram
 from mmluss.utils.renamed_arguments import renamed_arguments
@@ -141,7 +141,7 @@ class ThresholdSweep:
         self.ties.update(other.ties)
         self.f_measure += other.f_measure
 
-    def compute(self, matching: str = "image") -> dict:
+    def compute(self, matching: Matching = "image") -> dict:
         """MIoU and matching at every threshold.
 
         Args:
@@ -204,7 +204,7 @@ class ThresholdSweep:
             counts.boundary_pixels.add((np.zeros_like(line), line + 1, groups), self.true_boundary[line, groups])
         return counts
 
-    def _matchings(self, matching: str) -> np.ndarray:
+    def _matchings(self, matching: Matching) -> np.ndarray:
         if matching == "identity":
             return np.tile(find_matching(self._plain, matching), (len(self.thresholds), 1))
         if matching not in MATCHINGS:

@@ -4,7 +4,6 @@
 import numpy as np
 
 ROWS_TO_FIT = 20000
-BLOCK_ROWS = 65536
 
 
 def embedding_map(embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
