@@ -3,7 +3,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,16 @@ from mmluss.apis.training_folder import last_checkpoint
 from mmluss.datasets.photos import PhotoList, list_photos
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import file_fingerprint, file_state, settings_fingerprint
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step's words for the screen, its folder's name, its config and the checkpoints it is made from."""
+
+    title: str
+    name: str
+    cfg: Config
+    inputs: Sequence[Path]
 
 
 class Discovery:
@@ -146,7 +156,8 @@ class Discovery:
 
     def _pretrain(self, screen: StepScreen) -> StepResult:
         start = self.configs.start.checkpoint
-        return self._train(screen, "learning what they share", "1_pretrain", self.configs.pretrain(), [start])
+        step = _Step("learning what they share", "1_pretrain", self.configs.pretrain(), [start])
+        return self._train(screen, step)
 
     def _begun_from(self, pretrained: StepResult | None) -> tuple[Path | None, Path]:
         """Checkpoint of step 1, if there is one, and the one that has the backbone's weights."""
@@ -156,7 +167,7 @@ class Discovery:
     def _attend(self, screen: StepScreen, pretrained: StepResult | None) -> StepResult:
         checkpoint, backbone = self._begun_from(pretrained)
         cfg = self.configs.pixel_attention(checkpoint)
-        return self._train(screen, "finding where to look", "2_pixel_attention", cfg, [backbone])
+        return self._train(screen, _Step("finding where to look", "2_pixel_attention", cfg, [backbone]))
 
     def _label_cfg(self, clusters: int, attention: StepResult) -> Config:
         return self.configs.labels(clusters, attention.folder / "config.py", self.out / "work" / "embeddings")
@@ -166,24 +177,16 @@ class Discovery:
             return self.settings.clusters
         # How many are made plays no part in counting them.
         cfg = self._label_cfg(2, attention)
-        checkpoint = last_checkpoint(attention.folder)
-        suggested = self._in_process(
-            screen, "counting kinds of things", "3_clusters", cfg, [checkpoint], write_suggestion, ["clusters.json"]
-        )
+        step = _Step("counting kinds of things", "3_clusters", cfg, [last_checkpoint(attention.folder)])
+        suggested = self._in_process(screen, step, write_suggestion, ["clusters.json"])
         return int(read_suggestion(suggested.folder)["num_clusters"])
 
     def _label(self, screen: StepScreen, attention: StepResult, clusters: int) -> StepResult:
-        name = f"4_labels_{self._key(clusters)}"
-        return self._in_process(
-            screen,
-            "outlining things",
-            name,
-            self._label_cfg(clusters, attention),
-            [last_checkpoint(attention.folder)],
-            write_pseudo_labels,
-            ["pixel_labels.pth", "pixel_labels/manifest.json"],
-            FileShare(self.out / "work" / name / "pixel_labels", len(self.photos.photos)),
-        )
+        name, cfg = f"4_labels_{self._key(clusters)}", self._label_cfg(clusters, attention)
+        step = _Step("outlining things", name, cfg, [last_checkpoint(attention.folder)])
+        share = FileShare(self.out / "work" / name / "pixel_labels", len(self.photos.photos))
+        outputs = ["pixel_labels.pth", "pixel_labels/manifest.json"]
+        return self._in_process(screen, step, write_pseudo_labels, outputs, share)
 
     def _finetune(
         self, screen: StepScreen, pretrained: StepResult | None, labels: StepResult, clusters: int
@@ -191,60 +194,54 @@ class Discovery:
         checkpoint, backbone = self._begun_from(pretrained)
         cfg = self.configs.finetune(clusters, checkpoint, labels.folder / "pixel_labels")
         inputs = [backbone, labels.folder / "pixel_labels.pth"]
-        return self._train(screen, "learning to outline them", f"5_finetune_{self._key(clusters)}", cfg, inputs)
+        return self._train(screen, _Step("learning to outline them", f"5_finetune_{self._key(clusters)}", cfg, inputs))
 
     def _key(self, clusters: int) -> str:
         threshold = self.settings.threshold
         return f"{clusters}" + ("" if threshold == DEFAULT_THRESHOLD else f"_{threshold}")
 
-    def _train(self, screen: StepScreen, title: str, name: str, cfg: Config, inputs: Sequence[Path]) -> StepResult:
+    def _train(self, screen: StepScreen, step: _Step) -> StepResult:
         size = self.configs.size
-        iterations = cfg.train_cfg.max_epochs * (len(self.photos.photos) // size.batch_size)
-        share = TrainingShare(self.out / "work" / name, iterations)
+        iterations = step.cfg.train_cfg.max_epochs * (len(self.photos.photos) // size.batch_size)
+        share = TrainingShare(self.out / "work" / step.name, iterations)
 
         def work(folder: Path, config: Path, watch: Callable[[], None]) -> None:
             arguments = [config, "--work-dir", folder, "--resume"]
-            StepLauncher(size.processes)("train", arguments, self._log(name), watch)
+            StepLauncher(size.processes)("train", arguments, self._log(step.name), watch)
 
-        return self._step(screen, title, name, cfg, inputs, work, ["last_checkpoint"], share)
+        return self._run_step(screen, step, work, ["last_checkpoint"], share)
 
     def _in_process(
         self,
         screen: StepScreen,
-        title: str,
-        name: str,
-        cfg: Config,
-        inputs: Sequence[Path],
+        step: _Step,
         function: Callable[[str, str, str], None],
         outputs: Sequence[str],
         share: Callable[[], float] = lambda: 0.0,
     ) -> StepResult:
         def work(folder: Path, config: Path, watch: Callable[[], None]) -> None:
-            arguments = (str(config), str(inputs[0]), str(folder))
-            call_in_process(title, function, arguments, self._log(name), watch)
+            arguments = (str(config), str(step.inputs[0]), str(folder))
+            call_in_process(step.title, function, arguments, self._log(step.name), watch)
 
-        return self._step(screen, title, name, cfg, inputs, work, outputs, share)
+        return self._run_step(screen, step, work, outputs, share)
 
-    def _step(
+    def _run_step(
         self,
         screen: StepScreen,
-        title: str,
-        name: str,
-        cfg: Config,
-        inputs: Sequence[Path],
+        step: _Step,
         work: Callable[[Path, Path, Callable[[], None]], None],
         outputs: Sequence[str],
         share: Callable[[], float],
     ) -> StepResult:
-        hashes = dict(config=settings_fingerprint(cfg.to_dict()), data=self._data)
-        hashes |= {path.name: file_fingerprint(path) for path in inputs}
-        with screen.step(title, share) as update:
+        hashes = dict(config=settings_fingerprint(step.cfg.to_dict()), data=self._data)
+        hashes |= {path.name: file_fingerprint(path) for path in step.inputs}
+        with screen.step(step.title, share) as update:
 
             def run(folder: Path) -> None:
-                cfg.dump(folder / "config.py")
+                step.cfg.dump(folder / "config.py")
                 work(folder, folder / "config.py", update)
 
-            return self.steps.run(name, hashes, run, lambda _: {}, outputs)
+            return self.steps.run(step.name, hashes, run, lambda _: {}, outputs)
 
     def _log(self, name: str) -> Path | None:
         return None if self.verbose else self.out / "logs" / f"{name}.log"
