@@ -1,7 +1,7 @@
 # A feature pyramid of four stages in place of the deepest one alone.
-_base_ = "pass-sharp-finetune_efficientnet-lite0_1xb32-1e_mini-imagenets.py"
+_base_ = "../pass/pass-finetune_efficientnet-lite0_1xb32-1e_mini-imagenets.py"
 model = dict(
-    backbone=dict(out_indices=(1, 2, 3, 4), frozen_stages=2),
+    backbone=dict(out_indices=(1, 2, 3, 4), output_stride=16, frozen_stages=2),
     neck=dict(type="FPN", in_channels=[24, 40, 112, 320], out_channels=64, num_outs=4),
     decode_head=dict(
         _delete_=True,
@@ -15,4 +15,7 @@ model = dict(
         norm_cfg=dict(type="BN"),
         loss_decode=dict(type="CrossEntropyLoss", avg_non_ignore=True),
     ),
+    test_cfg=dict(refine=dict(type="GrabCut")),
 )
+label_root = "work_dirs/pass-sharp-pixel-attention_efficientnet-lite0_1xb24-1e_mini-imagenets/pixel_labels"
+train_dataloader = dict(dataset=dict(label_root=label_root))

@@ -8,12 +8,7 @@ _base_ = [
 data_root = "data/ImageNetS50"
 model = dict(
     backbone=dict(
-        depth=18,
-        init_cfg=dict(
-            type="Pretrained",
-            checkpoint="work_dirs/pass-pretrain_r18_8xb32-200e_imagenets50/epoch_200.pth",
-            prefix="backbone.",
-        ),
+        depth=18, init_cfg=dict(checkpoint="work_dirs/pass-pretrain_r18_8xb32-200e_imagenets50/epoch_200.pth")
     ),
     decode_head=dict(num_classes=51),
 )

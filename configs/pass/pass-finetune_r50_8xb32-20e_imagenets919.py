@@ -6,13 +6,7 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 model = dict(
-    backbone=dict(
-        init_cfg=dict(
-            type="Pretrained",
-            checkpoint="work_dirs/pass-pretrain_r50_8xb32-100e_imagenets919/epoch_100.pth",
-            prefix="backbone.",
-        ),
-    ),
+    backbone=dict(init_cfg=dict(checkpoint="work_dirs/pass-pretrain_r50_8xb32-100e_imagenets919/epoch_100.pth")),
     decode_head=dict(num_classes=920),
 )
 train_dataloader = dict(

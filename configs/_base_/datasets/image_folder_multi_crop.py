@@ -1,4 +1,3 @@
-crop_data_root = "data/image_folder"
 crop_pipeline = [
     dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     # Gentler colors than the published ones: what little data there is may tell its categories apart by color.
@@ -20,5 +19,5 @@ train_dataloader = dict(
     worker_init_fn=dict(type="seed_worker"),
     collate_fn=dict(type="multi_crop_collate"),
     sampler=dict(type="DefaultSampler", shuffle=True),
-    dataset=dict(type="ImageNetSDataset", data_root=crop_data_root, split="train", pipeline=crop_pipeline),
+    dataset=dict(type="ImageNetSDataset", data_root="data/image_folder", split="train", pipeline=crop_pipeline),
 )

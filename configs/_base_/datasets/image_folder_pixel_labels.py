@@ -1,4 +1,3 @@
-label_data_root = "data/image_folder"
 train_pipeline = [
     dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
     dict(type="LoadImageNetSAnnotations"),
@@ -12,5 +11,5 @@ train_dataloader = dict(
     drop_last=True,
     worker_init_fn=dict(type="seed_worker"),
     sampler=dict(type="DefaultSampler", shuffle=True),
-    dataset=dict(type="ImageNetSDataset", data_root=label_data_root, split="train", pipeline=train_pipeline),
+    dataset=dict(type="ImageNetSDataset", data_root="data/image_folder", split="train", pipeline=train_pipeline),
 )

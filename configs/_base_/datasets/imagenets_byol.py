@@ -1,5 +1,9 @@
 # Two views of an image, with the augmentation of BYOL: one is blurred, the other may be solarized.
 _base_ = "imagenets_simclr.py"
+crop_and_flip = [
+    dict(type="mmpretrain.RandomResizedCrop", scale=224, interpolation="bicubic", backend="pillow"),
+    dict(type="mmpretrain.RandomFlip", prob=0.5),
+]
 view_colors = dict(type="ColorDistortion", brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1)
 view_pipeline = [
     dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
@@ -7,17 +11,8 @@ view_pipeline = [
         type="mmpretrain.MultiView",
         num_views=[1, 1],
         transforms=[
-            [
-                dict(type="mmpretrain.RandomResizedCrop", scale=224, interpolation="bicubic", backend="pillow"),
-                dict(type="mmpretrain.RandomFlip", prob=0.5),
-                dict(view_colors, blur_prob=1.0),
-            ],
-            [
-                dict(type="mmpretrain.RandomResizedCrop", scale=224, interpolation="bicubic", backend="pillow"),
-                dict(type="mmpretrain.RandomFlip", prob=0.5),
-                dict(view_colors, blur_prob=0.1),
-                dict(type="mmpretrain.Solarize", thr=128, prob=0.2),
-            ],
+            [*crop_and_flip, dict(view_colors, blur_prob=1.0)],
+            [*crop_and_flip, dict(view_colors, blur_prob=0.1), dict(type="mmpretrain.Solarize", thr=128, prob=0.2)],
         ],
     ),
     dict(type="mmpretrain.PackInputs"),

@@ -1,16 +1,4 @@
 # Two views of an image, with the augmentation of SimCLR.
-view_data_root = "data/ImageNetS50"
-view_pipeline = [
-    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
-    dict(type="MultiCrop", groups=[dict(size=224, number=2, scale=(0.08, 1.0))]),
-    dict(type="mmpretrain.PackInputs", input_key="crops"),
-]
-train_dataloader = dict(
-    batch_size=32,
-    num_workers=8,
-    drop_last=True,
-    worker_init_fn=dict(type="seed_worker"),
-    collate_fn=dict(type="multi_crop_collate"),
-    sampler=dict(type="DefaultSampler", shuffle=True),
-    dataset=dict(type="ImageNetSDataset", data_root=view_data_root, subset=50, split="train", pipeline=view_pipeline),
-)
+_base_ = "imagenets_multi_crop.py"
+view_pipeline = [*_base_.crop_pipeline[:-1], dict(type="mmpretrain.PackInputs", input_key="crops")]
+train_dataloader = dict(dataset=dict(data_root="data/ImageNetS50", subset=50, pipeline=view_pipeline))
