@@ -19,3 +19,4 @@ model = dict(
 )
 label_root = "work_dirs/pass-sharp-pixel-attention_efficientnet-lite0_1xb24-1e_mini-imagenets/pixel_labels"
 train_dataloader = dict(dataset=dict(label_root=label_root))
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.5))))
