@@ -26,8 +26,9 @@ class LUSSMetric(BaseMetric):
     """Scores of large-scale unsupervised semantic segmentation, from one pass over the data set.
 
     Reads ``pred_sem_seg`` and ``gt_sem_seg`` of each data sample; with ``thresholds`` instead of ``pred_sem_seg`` the
-    fields ``pred_category`` (predicted ids before thresholding) and ``foreground_score``. Ids are 0 = other, 1..N, and
-    in the ground truth 1000 = ignored; the data set has N + 1 ``classes``. Predictions on a GPU are counted there.
+    fields ``pred_category`` (predicted ids before thresholding) and ``foreground_score``. Predicted ids are 0 =
+    other and 1..K, true ones 0 = other, 1..N and 1000 = ignored; the data set has N + 1 ``classes``. Predictions on a
+    GPU are counted there.
 
     The result holds, in percent, ``mIoU``, ``Acc``, ``FMeasure``, ``S``, ``MS``, ``ML``, ``L`` and with boundaries
     ``mBIoU``, ``BS``, ``BMS``, ``BML``, ``BL``; with thresholds also the chosen ``threshold``: the first one of the

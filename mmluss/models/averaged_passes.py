@@ -68,10 +68,10 @@ def average_passes(logits: Sequence[Tensor]) -> Tensor:
     """Logarithms of the mean probabilities of several passes over an image.
 
     Args:
-        logits: ``(N + 1, h, w)`` each, of several sizes over the same area.
+        logits: ``(K + 1, h, w)`` each, of several sizes over the same area.
 
     Returns:
-        ``(N + 1, h, w)`` float32 of the largest of the sizes.
+        ``(K + 1, h, w)`` float32 of the largest of the sizes.
     """
     size = max(maps.shape[1] for maps in logits), max(maps.shape[2] for maps in logits)
     total = logits[0].new_zeros((len(logits[0]), *size), dtype=torch.float32)

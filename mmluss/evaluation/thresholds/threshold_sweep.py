@@ -37,8 +37,8 @@ class ThresholdSweep:
 
     Example:
         >>> sweep = ThresholdSweep(num_categories=1, thresholds=[0.2, 0.6])
-        >>> category, true = np.array([[1, 1, 1]]), np.array([[0, 0, 1]])
-        >>> sweep.update(category, true, score=np.array([[0.1, 0.3, 0.9]], np.float32))
+        >>> predicted, true = np.array([[1, 1, 1]]), np.array([[0, 0, 1]])
+        >>> sweep.update(predicted, true, score=np.array([[0.1, 0.3, 0.9]], np.float32))
         >>> sweep.compute()["best_threshold"]
         0.6
     """
@@ -75,9 +75,10 @@ class ThresholdSweep:
         """Number of images counted."""
         return self._plain.images
 
+    @renamed_arguments({"category": "predicted"}, "ThresholdSweep.update")
     def update(
         self,
-        category: np.ndarray | torch.Tensor,
+        predicted: np.ndarray | torch.Tensor,
         ground_truth: np.ndarray | torch.Tensor,
         score: np.ndarray | torch.Tensor,
         name: str = "image",
@@ -85,7 +86,7 @@ class ThresholdSweep:
         """Count one image.
 
         Args:
-            category: (H, W) integers in ``0..num_clusters``, before thresholding; a tensor is counted on its device.
+            predicted: (H, W) integers in ``0..num_clusters``, before thresholding; a tensor is counted on its device.
             ground_truth: (H, W) integers in ``0..num_categories``, or 1000 = ignored; of the same kind.
             score: (H, W) float foreground score, of the same kind.
             name: What to call the image in a message.
@@ -93,7 +94,7 @@ class ThresholdSweep:
         Raises:
             ValueError: If sizes differ, an id is out of range or a score is not a number; nothing is counted then.
         """
-        histogram = threshold_histogram(category, ground_truth, score, self._limits, self._plain.boundaries, name)
+        histogram = threshold_histogram(predicted, ground_truth, score, self._limits, self._plain.boundaries, name)
         check_ids(histogram.predicted, histogram.true, self.num_clusters, self.num_categories, name)
         self.add(histogram)
 
