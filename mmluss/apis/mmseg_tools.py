@@ -32,7 +32,7 @@ def find_config(config: str, root: Path | None = None) -> Path:
     Args:
         config: Path of a file, absolute or relative to the current folder; or the path below ``root`` or the
             mere file name of a config that comes with the package, with or without ``.py``.
-        root: Folder searched by name. Default: :func:`config_root`.
+        root: Folder searched by name. Default: ``config_root``.
 
     Raises:
         FileNotFoundError: There is no such file; the message names similar ones.
@@ -68,8 +68,7 @@ def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
 
     Args:
         tool: ``"train"`` or ``"test"``.
-        arguments: Command line after the program's name; the config may be a name for
-            :func:`find_config`.
+        arguments: Command line after the program's name; the config may be a name for ``find_config``.
 
     Raises:
         SystemExit: The config or the tool is missing or a hook is in the config twice (message), the tool was stopped

@@ -25,7 +25,11 @@ class RunFolder:
 
     @property
     def run(self) -> dict[str, Any]:
-        """Content of ``run.json``."""
+        """Content of ``run.json``.
+
+        Raises:
+            FileNotFoundError: If the folder has none.
+        """
         path = self.out / "run.json"
         if not path.is_file():
             raise FileNotFoundError(f"{self.out} is no folder of a finished run: run.json is not in it")
@@ -77,7 +81,7 @@ class RunFolder:
         return make_photo_table(rows, centroids, self.label_maps)
 
     def centroids_and_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Centroids (K, C) and embeddings (M, C)."""
+        """Centroids ``(K, C)`` and embeddings ``(M, C)``."""
         centroids = np.load(self.step("labels") / "centroids.npy", allow_pickle=False)
         rows = np.load(self.out / "work" / "embeddings" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
         return centroids, rows

@@ -89,7 +89,14 @@ def _add(commands: argparse._SubParsersAction, name: str, run: Command, text: st
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; an error's reason is the last line on the screen."""
+    """Run the command; an error's reason is the last line on the screen.
+
+    Args:
+        arguments: Command line after the program's name; that of the process by default.
+
+    Raises:
+        SystemExit: With status 1 where the command failed; with ``--verbose`` the error itself goes on.
+    """
     args = make_parser().parse_args(arguments)
     console = Console(stderr=True)
     if not args.verbose:

@@ -73,8 +73,8 @@ def predict_pixel_scores(
         description: Text of the progress bar.
 
     Yields:
-        Index, pixels (3, H, W) uint8 as the network sees them and data sample of an image; cluster (h, w) int64 in
-        1..K; score float32 in 0..1, (h, w), or (H, W) of the image with saliency.
+        Index, pixels ``(3, H, W)`` uint8 as the network sees them and data sample of an image; cluster ``(h, w)`` int64
+        in 1..K; score float32 in 0..1, ``(h, w)``, or ``(H, W)`` of the image with saliency.
     """
     loader = load_batches(dataset, batches, settings.num_workers)
     progress = track(loader, description, total=len(batches), disable=not dist.is_main_process())
@@ -89,7 +89,13 @@ def predict_pixel_scores(
 
 @dataclass
 class LabelFrequencies:
-    """How often each label 0..K occurs: ``pixels`` and ``images``, (K + 1,) int64; ``reused`` label maps were there."""
+    """How often each label 0..K occurs.
+
+    Attributes:
+        pixels: ``(K + 1,)`` int64, pixels of each label.
+        images: ``(K + 1,)`` int64, images that have it.
+        reused: Number of label maps that were there already.
+    """
 
     pixels: np.ndarray
     images: np.ndarray
@@ -101,7 +107,7 @@ class LabelFrequencies:
         return cls(np.zeros(num_labels, np.int64), np.zeros(num_labels, np.int64))
 
     def add(self, pixels: np.ndarray) -> None:
-        """Add one image with these pixels a label, (K + 1,)."""
+        """Add one image with these pixels a label, ``(K + 1,)``."""
         self.pixels += pixels
         self.images += pixels > 0
 
@@ -128,7 +134,7 @@ def write_pixel_labels(
     Args:
         model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
         dataset: Gives whole images of a common short side, with ``relative_path`` in its data list.
-        sizes: (M, 2) width and height of each image file.
+        sizes: ``(M, 2)`` width and height of each image file.
         folder: Root of the label maps; the caller removes those made with other settings (``remove_labels``).
         threshold: Pixels with a smaller score become 0.
         settings: ``batch_size``, ``num_workers``, ``writers`` (threads that resize, encode and write), and whether the

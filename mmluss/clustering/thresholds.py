@@ -23,8 +23,8 @@ def otsu_threshold(histogram: np.ndarray, bin_edges: np.ndarray) -> float:
     """Threshold that separates a histogram into two classes of greatest between-class variance.
 
     Args:
-        histogram: (n,) counts.
-        bin_edges: (n + 1,) ascending.
+        histogram: ``(n,)`` counts.
+        bin_edges: ``(n + 1,)`` ascending.
 
     Returns:
         The edge between the last bin of the lower class and the first of the upper one; the lowest in a tie.
@@ -66,7 +66,7 @@ def score_histogram(
         bins: Number of equal bins.
 
     Returns:
-        (bins,) float64 and (bins + 1,) edges.
+        ``(bins,)`` float64 and ``(bins + 1,)`` edges.
     """
     share = my_spread_share(batches)
     found = {}

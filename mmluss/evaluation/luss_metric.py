@@ -124,7 +124,7 @@ class LUSSMetric(BaseMetric):
 
         Args:
             data_batch: Not used.
-            data_samples: Data samples as dicts, with maps (1, H, W).
+            data_samples: Data samples as dicts, with maps ``(1, H, W)``.
 
         Raises:
             ValueError: Naming the image, if sizes differ, an id is out of range or a field is missing.

@@ -17,7 +17,7 @@ from mmluss.models.luss_segmentor import LUSSSegmentor
 
 @MODELS.register_module()
 class LUSSTTAModel(SegTTAModel):
-    """mmseg's ``SegTTAModel`` for ``LUSSSegmentor``, which keeps no logits at the size of the image.
+    """The ``SegTTAModel`` of mmseg for ``LUSSSegmentor``, which keeps no logits at the size of the image.
 
     Probabilities are averaged at the size of the largest feature map, as many numbers as there fit in memory. Their
     logarithms are then taken for logits, so that one pass alone gives what the model gives without augmentation, and

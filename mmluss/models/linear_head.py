@@ -27,7 +27,8 @@ class LinearHead(BaseDecodeHead):
             ``loss_upsampling`` (semi-supervised protocol).
         loss_upsampling: See ``label_stride``.
         ignore_index: Label without loss; 1000 in ImageNet-S.
-        init_cfg: mmengine's initialization config; by default Kaiming by fan-out, with torch's uniform bias.
+        dropout_ratio: Share of the channels that are dropped while training, in 0..1.
+        init_cfg: Initialization config of mmengine; by default Kaiming by fan-out, with torch's uniform bias.
         **kwargs: As for mmseg's ``BaseDecodeHead``.
     """
 

@@ -18,7 +18,7 @@ from mmluss.models.resized_argmax import label_map
 
 @MODELS.register_module()
 class LUSSSegmentor(EncoderDecoder):
-    """mmseg's ``EncoderDecoder`` with the benchmark's inference and as many classes as memory for one.
+    """The ``EncoderDecoder`` of mmseg with the benchmark's inference and as many classes as memory for one.
 
     Differences: the decode head's ``in_channels`` may be left out (the backbone is asked); logits go to the original
     size in one step; ``seg_logits`` are not kept, since 920 classes at full size do not fit in memory. ``test_cfg``

@@ -23,14 +23,14 @@ def nearest_centroids(
     in float32 (but never less than one position of each image).
 
     Args:
-        features: (B, C, h, w), any floating dtype; the length of a feature vector plays no part.
-        centroids: (K, C), any floating dtype; normalized here.
+        features: ``(B, C, h, w)``, any floating dtype; the length of a feature vector plays no part.
+        centroids: ``(K, C)``, any floating dtype; normalized here.
         max_similarities: Similarities (B x K x positions) computed at once.
-        image_evidence: (B, K) float32 added to the cosines of all positions of an image, so that they share what the
-            whole image looks like; None for none.
+        image_evidence: ``(B, K)`` float32 added to the cosines of all positions of an image, so that they share what
+            the whole image looks like; None for none.
 
     Returns:
-        (B, h, w) int64 in 1..K.
+        ``(B, h, w)`` int64 in 1..K.
 
     Raises:
         ValueError: The channels of features and centroids differ, or there is no centroid.
@@ -65,14 +65,14 @@ def resize_pixel_labels(
     """Label map at image size: cluster by nearest, score by bilinear (align_corners False), 0 where score < threshold.
 
     Args:
-        cluster: (h, w) integer ids 1..K at feature resolution.
-        score: (h', w') foreground score at feature resolution, or at image size already (a saliency map), which leaves
-            it as it is.
-        size: (H, W) of the image, pixels.
+        cluster: ``(h, w)`` integer ids 1..K at feature resolution.
+        score: ``(h', w')`` foreground score at feature resolution, or at image size already (a saliency map), which
+            leaves it as it is.
+        size: ``(H, W)`` of the image, pixels.
         threshold: Foreground threshold, compared with the score in float32; None keeps the cluster of every pixel.
 
     Returns:
-        Label (H, W) int64 and score (H, W) float32.
+        Label ``(H, W)`` int64 and score ``(H, W)`` float32.
     """
     size = (int(size[0]), int(size[1]))
     label = F.interpolate(cluster[None, None].float(), size=size, mode="nearest")[0, 0].long()

@@ -49,7 +49,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
         test_cfg: ``refine``: config of what refines the foreground against the photo, such as ``dict(type="GrabCut")``;
             by default nothing.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
 
     Raises:
         ValueError: If there is no such part to read.

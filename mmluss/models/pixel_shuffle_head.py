@@ -23,7 +23,7 @@ class PixelShuffleHead(LinearHead):
         patch_size: Side P.
         label_stride: As for ``LinearHead``; by default the labels are brought to the logits.
         loss_upsampling: As for ``LinearHead``.
-        init_cfg: mmengine's initialization config; by default normal with standard deviation 0.02 and biases of 0.
+        init_cfg: Initialization config of mmengine; by default normal with standard deviation 0.02 and biases of 0.
         **kwargs: As for ``LinearHead``.
     """
 

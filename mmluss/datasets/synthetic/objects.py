@@ -14,7 +14,7 @@ Pattern = Callable[[np.ndarray, np.ndarray, Generator], np.ndarray]
 
 
 def regular_polygon(corners: int) -> np.ndarray:
-    """Regular polygon with one corner at the top, (corners, 2) float64."""
+    """Regular polygon with one corner at the top, ``(corners, 2)`` float64."""
     angle = 2 * np.pi * np.arange(corners) / corners - np.pi / 2
     return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 

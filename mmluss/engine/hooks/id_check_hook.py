@@ -41,11 +41,19 @@ class IdCheckHook(Hook):
             self._check_metrics("val", runner.val_loop.evaluator, largest)
 
     def before_val(self, runner: Runner) -> None:
-        """Compare with the metrics of validation; see ``before_train``."""
+        """Compare with the metrics of validation.
+
+        Raises:
+            ValueError: As ``before_train``.
+        """
         self._check_metrics("val", runner.val_evaluator, largest_id(get_ori_model(runner.model)))
 
     def before_test(self, runner: Runner) -> None:
-        """Compare with the metrics of the test; see ``before_train``."""
+        """Compare with the metrics of the test.
+
+        Raises:
+            ValueError: As ``before_train``.
+        """
         self._check_metrics("test", runner.test_evaluator, largest_id(tested_model(runner.model)))
 
     @staticmethod

@@ -29,11 +29,11 @@ class ThresholdHistogram:
     """Joint histogram of one image at T ascending thresholds.
 
     Attributes:
-        predicted: (P,) int64, the predicted ids that occur before thresholding, ascending.
-        true: (G,) int64, the true ids that occur, ascending; 1000 = ignored may be among them.
-        pixels: (P, G, T + 1) int64 number of pixels by predicted id, true id and number of thresholds passed; pixels
-            of predicted id 0 pass none.
-        own: (P, G, 2, T + 1) int64, the same, told apart by whether the pixel lies on a true boundary; None where
+        predicted: ``(P,)`` int64, the predicted ids that occur before thresholding, ascending.
+        true: ``(G,)`` int64, the true ids that occur, ascending; 1000 = ignored may be among them.
+        pixels: ``(P, G, T + 1)`` int64 number of pixels by predicted id, true id and number of thresholds passed;
+            pixels of predicted id 0 pass none.
+        own: ``(P, G, 2, T + 1)`` int64, the same, told apart by whether the pixel lies on a true boundary; None where
             boundaries were not asked for.
         smallest: Same, by the number of thresholds at which all pixels around have this predicted id. In between (from
             ``smallest`` to ``own``) the pixel lies on a boundary of its predicted id.
@@ -61,10 +61,10 @@ def threshold_histogram(
     """Joint histogram of a true label map and a prediction that is cut at many thresholds.
 
     Args:
-        predicted: (H, W) integers, predicted ids before thresholding; a tensor is counted on its device.
-        true: (H, W) integers, of the same kind.
-        score: (H, W) float, foreground score, of the same kind; compared in single precision.
-        thresholds: (T,) float32, strictly ascending.
+        predicted: ``(H, W)`` integers, predicted ids before thresholding; a tensor is counted on its device.
+        true: ``(H, W)`` integers, of the same kind.
+        score: ``(H, W)`` float, foreground score, of the same kind; compared in single precision.
+        thresholds: ``(T,)`` float32, strictly ascending.
         boundaries: Whether to count boundary pixels (3 % of the image diagonal wide) too.
         name: What to call the image in a message.
 
@@ -85,11 +85,11 @@ def passed_thresholds(score: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Number of thresholds that each score reaches, score >= threshold in single precision.
 
     Args:
-        score: (H, W) float.
-        thresholds: (T,) float32, ascending.
+        score: ``(H, W)`` float.
+        thresholds: ``(T,)`` float32, ascending.
 
     Returns:
-        (H, W) uint8, or uint16 where T > 255.
+        ``(H, W)`` uint8, or uint16 where T > 255.
     """
     dtype = np.uint8 if len(thresholds) < 256 else np.uint16
     score = score.astype(np.float32, copy=False)

@@ -18,7 +18,7 @@ from mmluss.utils.renamed_arguments import renamed_arguments
 
 
 class ThresholdSweep:
-    """mIoU and matching at every foreground threshold; optionally all that the other scores need, too.
+    """The mIoU and matching at every foreground threshold; optionally all that the other scores need, too.
 
     A pixel keeps its predicted id at a threshold t if its score is at least t (in single precision) and becomes 0
     otherwise. Memory grows with the number of distinct combinations of predicted id, true id and score bin that occur,
@@ -26,7 +26,7 @@ class ThresholdSweep:
 
     Args:
         num_categories: Number of true categories N, 0 aside; below 1000.
-        thresholds: (T,) strictly ascending in single precision; 0.00, 0.01 .. 0.80 by default.
+        thresholds: ``(T,)`` strictly ascending in single precision; 0.00, 0.01 .. 0.80 by default.
         num_clusters: Largest predicted id K; N by default.
         all_scores: Whether ``at`` is wanted: boundaries, votes and F-measure are then counted at every threshold.
         boundaries: Whether boundaries are among all scores.
@@ -86,9 +86,10 @@ class ThresholdSweep:
         """Count one image.
 
         Args:
-            predicted: (H, W) integers in ``0..num_clusters``, before thresholding; a tensor is counted on its device.
-            ground_truth: (H, W) integers in ``0..num_categories``, or 1000 = ignored; of the same kind.
-            score: (H, W) float foreground score, of the same kind.
+            predicted: ``(H, W)`` integers in ``0..num_clusters``, before thresholding; a tensor is counted on its
+                device.
+            ground_truth: ``(H, W)`` integers in ``0..num_categories``, or 1000 = ignored; of the same kind.
+            score: ``(H, W)`` float foreground score, of the same kind.
             name: What to call the image in a message.
 
         Raises:
@@ -143,15 +144,15 @@ class ThresholdSweep:
         self.f_measure += other.f_measure
 
     def compute(self, matching: Matching = "image") -> dict:
-        """MIoU and matching at every threshold.
+        """The mIoU and matching at every threshold.
 
         Args:
             matching: As for ``mmluss.evaluation.scores.find_matching``, for each threshold anew.
 
         Returns:
-            Dict with ``thresholds`` (T,) float64, ``miou`` (T,) float64 in percent, ``matching`` (T, K + 1) int64
-            (category of each predicted id, -1 for none), ``best_index``, ``best_threshold`` and ``best_miou``: the
-            first maximum.
+            Dict with ``thresholds`` ``(T,)`` float64, ``miou`` ``(T,)`` float64 in percent, ``matching`` ``(T, K + 1)``
+            int64 (category of each predicted id, -1 for none), ``best_index``, ``best_threshold`` and ``best_miou``:
+            the first maximum.
 
         Raises:
             ValueError: If nothing was counted or ``matching`` is unknown.
