@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class RunFolder:
         """Folders of the steps: pretrain (if the run had that), pixel_attention, labels, finetune."""
         return {name: self.out / "work" / folder for name, folder in self.run["steps"].items()}
 
-    def step(self, name: str) -> Path:
+    def step(self, name: Literal["pretrain", "pixel_attention", "labels", "finetune"]) -> Path:
         """Folder of a step."""
         return self.steps[name]
 

@@ -5,6 +5,7 @@ import argparse
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import track
@@ -232,12 +233,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _clusters(text: str) -> int | str:
-    return text if text == "auto" else int(text)
+def _clusters(text: str) -> int | Literal["auto"]:
+    return "auto" if text == "auto" else int(text)
 
 
-def _threshold(text: str) -> float | str:
-    return text if text == "otsu" else float(text)
+def _threshold(text: str) -> float | Literal["otsu"]:
+    return "otsu" if text == "otsu" else float(text)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def _cached_restart(
     return objective, centroids
 
 
-def _parameters(count: int, iterations: int, start: str, spherical: bool) -> "faiss.ClusteringParameters":
+def _parameters(count: int, iterations: int, start: KMeansStart, spherical: bool) -> "faiss.ClusteringParameters":
     parameters = faiss.ClusteringParameters()
     parameters.niter = iterations
     parameters.nredo = 1

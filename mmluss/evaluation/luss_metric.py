@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -89,7 +89,7 @@ class LUSSMetric(BaseMetric):
         boundaries: bool = True,
         num_clusters: int | None = None,
         count_ignored_area: bool = False,
-        collect_device: str = "cpu",
+        collect_device: Literal["cpu", "gpu"] = "cpu",
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)

@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -111,7 +111,9 @@ class PASSPretrainer(BaseModel):
         self.shallow_stages = tuple(shallow_stages)
         self.loss_weights = tuple(loss_weights)
 
-    def forward(self, inputs: Any, data_samples: list | None = None, mode: str = "tensor") -> dict | tuple[Tensor, ...]:
+    def forward(
+        self, inputs: Any, data_samples: list | None = None, mode: Literal["loss", "tensor"] = "tensor"
+    ) -> dict | tuple[Tensor, ...]:
         """Losses of a multi-crop batch (``mode='loss'``) or feature maps of images (``mode='tensor'``).
 
         Args:

@@ -153,7 +153,7 @@ def _attention_labels(maps: Tensor, threshold: Tensor, size: Tensor) -> Tensor:
     return torch.where(score >= threshold, _nearest(maps[:-1].argmax(dim=0) + 1, size), 0)
 
 
-def _limited(size: Tensor, most: int, side: str) -> Tensor:
+def _limited(size: Tensor, most: int, side: Literal["height", "long"]) -> Tensor:
     """Size at which a photo is labeled; see ``label_map``."""
     if most <= 0:
         return size

@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,8 @@ from mmluss.models.projectors import ImageProjector
 from mmluss.models.prototypes import Prototypes
 from mmluss.models.swapped_prediction import SwappedPrediction
 
-PRETRAINED_PARTS = ("backbone", "projector", "prototypes")
+PretrainedPart = Literal["backbone", "projector", "prototypes"]
+PRETRAINED_PARTS: tuple[PretrainedPart, ...] = get_args(PretrainedPart)
 """What a checkpoint of ``PASSPretrainer`` has for step 2.1."""
 
 
@@ -70,7 +71,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         decode_head: dict | None = None,
         queue: dict | None = None,
         pretrained: str | None = None,
-        pretrained_parts: Sequence[str] = PRETRAINED_PARTS,
+        pretrained_parts: Sequence[PretrainedPart] = PRETRAINED_PARTS,
         image_projector: bool = True,
         train_projector: bool = False,
         temperature: float = 0.1,

@@ -1,6 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Refuses label maps and scores that have more, or fewer, ids than the model, before any work is done."""
 
+from typing import Literal
+
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -57,7 +59,7 @@ class IdCheckHook(Hook):
         self._check_metrics("test", runner.test_evaluator, largest_id(tested_model(runner.model)))
 
     @staticmethod
-    def _check_metrics(stage: str, evaluator: Evaluator, largest: int | None) -> None:
+    def _check_metrics(stage: Literal["val", "test"], evaluator: Evaluator, largest: int | None) -> None:
         if largest is None:
             return
         for metric in evaluator.metrics:

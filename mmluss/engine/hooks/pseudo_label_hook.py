@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmengine import dist
 from mmengine.dataset import BaseDataset
@@ -56,7 +56,7 @@ class PseudoLabelHook(Hook):
     def __init__(
         self,
         num_clusters: int | None = None,
-        threshold: float | str = "val",
+        threshold: float | Literal["val", "otsu"] = "val",
         dataloader: dict | None = None,
         val_dataloader: dict | None = None,
         saliency_root: str | None = None,
