@@ -81,7 +81,7 @@ class RunFolder:
         return make_photo_table(rows, centroids, self.label_maps)
 
     def centroids_and_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Centroids ``(K, C)`` and embeddings ``(M, C)``."""
+        """Centroids ``(K, C)`` float32 and embeddings ``(M, C)`` float16 or float32, a memory map."""
         centroids = np.load(self.step("labels") / "centroids.npy", allow_pickle=False)
         rows = np.load(self.out / "work" / "embeddings" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
         return centroids, rows

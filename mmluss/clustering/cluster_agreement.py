@@ -13,7 +13,7 @@ def contingency_table(clusters: np.ndarray, categories: np.ndarray) -> np.ndarra
         categories: ``(M,)`` integers.
 
     Returns:
-        (clusters that occur, categories that occur) int64, both in ascending order.
+        ``(clusters, categories)`` int64, of those that occur, both in ascending order.
     """
     _, cluster = np.unique(clusters, return_inverse=True)
     names, category = np.unique(categories, return_inverse=True)

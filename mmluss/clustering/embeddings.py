@@ -124,7 +124,7 @@ def extract_embeddings(
             each data sample replaces the attention (``use_saliency``).
 
     Returns:
-        Memory map ``(M, C)``, rows L2-normalized, read-only.
+        Memory map ``(M, C)`` of ``settings.dtype``, rows L2-normalized, read-only.
 
     Raises:
         ValueError: An image is smaller than the crop; an embedding holds NaN or infinity; a saliency map is missing.

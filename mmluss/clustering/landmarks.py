@@ -32,7 +32,7 @@ def find_landmarks(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
         seed: Seed of the draw and of k-means.
 
     Returns:
-        (count, C) float32.
+        ``(count, C)`` float32.
     """
     if len(rows) > count * ROWS_PER_LANDMARK:
         drawn = np.random.default_rng(seed).choice(len(rows), count * ROWS_PER_LANDMARK, replace=False)

@@ -104,7 +104,7 @@ class PseudoLabelRun:
 
     @cached_property
     def sizes(self) -> np.ndarray:
-        """``(M, 2)`` width and height of the training images' files; kept in ``clustering/sizes.npz``."""
+        """``(M, 2)`` int32, width and height of the training images' files; kept in ``clustering/sizes.npz``."""
         path = self.work_folder / "sizes.npz"
         stored = [read_arrays(path, self.data) if dist.is_main_process() else None]
         dist.broadcast_object_list(stored)

@@ -103,7 +103,7 @@ class PixelAttentionHead(BaseModule):
             feature_map: Deepest map of the backbone, ``(B, C, h, w)``.
 
         Returns:
-            Features, not normalized, and attention in [0, 1], each ``(B, C, 4 * h, 4 * w)``.
+            Features, not normalized, and attention in [0, 1], each ``(B, C, upsampling * h, upsampling * w)``.
         """
         features = self._enlarged(feature_map)
         attention = torch.sigmoid(self.layers(F.normalize(features, dim=1)) + self.offset)

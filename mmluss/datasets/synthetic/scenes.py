@@ -123,7 +123,7 @@ def _background(height: int, width: int, rng: Generator) -> np.ndarray:
 
 
 def _place(outline: np.ndarray, height: int, width: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Pose, (2, 2) object to pixels, and center, (2,) x and y in pixels, that keep the object inside of the image."""
+    """Pose, ``(2, 2)`` object to pixels, and center, ``(2,)`` x and y in pixels, that keep the object in the image."""
     angle, stretch, shear = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.25), rng.uniform(-0.15, 0.15)
     cos, sin = np.cos(angle), np.sin(angle)
     pose = np.array([[stretch, shear], [0, 1 / stretch]]) @ np.array([[cos, -sin], [sin, cos]])

@@ -66,7 +66,7 @@ def curve_ious(
     trues = np.bincount(true, weights=count, minlength=classes)
 
     def foreground(row: np.ndarray, which: np.ndarray, rows: int) -> np.ndarray:
-        """(rows, T) number of pixels that keep their predicted id at each threshold."""
+        """``(rows, T)`` number of pixels that keep their predicted id at each threshold."""
         place = row[which] * (num_thresholds + 1) + passed[which]
         table = np.bincount(place, weights=count[which], minlength=rows * (num_thresholds + 1))
         return table.reshape(rows, num_thresholds + 1)[:, :0:-1].cumsum(1)[:, ::-1]
