@@ -42,7 +42,7 @@ class Scene(NamedTuple):
 
     true: np.ndarray
     predicted: np.ndarray
-    category: np.ndarray
+    uncut: np.ndarray
     score: np.ndarray
 
 
@@ -63,7 +63,7 @@ def scenes(count: int, num_categories: int, seed: int = 0) -> Iterator[Scene]:
         of_true[[1, 2, 1000]] = [*true, 1000]
         of_predicted = np.array([0, *predicted, *noise], np.uint16)
         yield Scene(
-            of_true[template.true], of_predicted[template.predicted], of_predicted[template.category], template.score
+            of_true[template.true], of_predicted[template.predicted], of_predicted[template.uncut], template.score
         )
 
 
@@ -83,9 +83,9 @@ def _template(rng: np.random.Generator) -> Scene:
         score = np.maximum(score, np.clip(1.2 - distance, 0, 1) * (0.5 + 0.5 * smooth((24, 32))))
         true[np.abs(distance - 1) < 0.03] = 1000
     cells = cv2.resize(rng.integers(3, 5, (24, 32)).astype(np.uint16), SHAPE[::-1], interpolation=cv2.INTER_NEAREST)
-    category = np.where(predicted > 0, predicted, cells)
+    uncut = np.where(predicted > 0, predicted, cells)
     predicted[(smooth((48, 64)) > 0.9) & (predicted > 0)] = 3
-    return Scene(true, predicted, category, score.astype(np.float32))
+    return Scene(true, predicted, uncut, score.astype(np.float32))
 
 
 class Measured(NamedTuple):
@@ -169,13 +169,13 @@ def time_sweep(straightforward: bool, count: int, num: int, all_scores: bool) ->
     images = list(scenes(count, num))
 
     def loop() -> list[float]:
-        true, _, category, score = zip(*images, strict=True)
-        return loop_sweep(true, category, score, THRESHOLDS, np.arange(num + 1), all_scores)
+        true, _, uncut, score = zip(*images, strict=True)
+        return loop_sweep(true, uncut, score, THRESHOLDS, np.arange(num + 1), all_scores)
 
     def ours() -> list[float]:
         sweep = ThresholdSweep(num, THRESHOLDS, all_scores=all_scores)
         for scene in images:
-            sweep.update(scene.category, scene.true, scene.score)
+            sweep.update(scene.uncut, scene.true, scene.score)
         return sweep.compute("identity")["miou"].tolist()
 
     return clock(loop if straightforward else ours)
@@ -189,7 +189,7 @@ def count_many(kind: str, count: int, different: int, num: int) -> tuple[float, 
         if kind == "one threshold":
             counts.update(scene.predicted, scene.true)
         else:
-            counts.update(scene.category, scene.true, scene.score)
+            counts.update(scene.uncut, scene.true, scene.score)
     seconds = time.process_time() - start
     counters = [value for value in vars(counts).values() if isinstance(value, SparseCounter)]
     return seconds, sum(counter.nbytes for counter in counters) / 2**20

@@ -4,7 +4,7 @@
     python benchmarks/outlines.py OUT/2_pixel_attention --data-root data/mini_imagenets --json outlines.json
 
 takes config and ``pixel_labels.pth`` of a pipeline's step 2 and the validation images. Every way is given the same
-categories, foreground scores and photos (at GrabCut's working size), and its best threshold on these very images, so
+clusters, foreground scores and photos (at GrabCut's working size), and its best threshold on these very images, so
 all rows are equally optimistic. Time is that of the processor, without network and decoding, one thread.
 
 Beside GrabCut, which the package has: a guided filter (He et al., 2013) and a bilateral filter of the score, random
@@ -131,7 +131,7 @@ REFINEMENTS: dict[str, Refinement] = {"GrabCut": grabcut_refinement, "random wal
 
 @torch.no_grad()
 def predictions(folder: Path, data_root: str) -> tuple[list[dict], int]:
-    """Photo, score, categories and truth of each validation image; and the number of clusters."""
+    """Photo, score, clusters and truth of each validation image; and the number of clusters."""
     cfg = Config.fromfile(folder / "config.py")
     model = MODELS.build(cfg.model).eval()
     load_checkpoint(model, str(folder / "pixel_labels.pth"))
@@ -140,7 +140,7 @@ def predictions(folder: Path, data_root: str) -> tuple[list[dict], int]:
     found = []
     for index in track(range(len(dataset)), "network"):
         data = model.data_preprocessor(pseudo_collate([dataset[index]]), False)
-        [category], [score] = model.pixel_scores(data["inputs"])
+        [cluster], [score] = model.pixel_scores(data["inputs"])
         photo = denormalized_photo(data["inputs"][0], model.data_preprocessor)
         scale = min(1.0, SHORT_SIDE / min(photo.shape[:2]))
         size = max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale))
@@ -149,8 +149,8 @@ def predictions(folder: Path, data_root: str) -> tuple[list[dict], int]:
             dict(
                 photo=cv2.resize(photo, size, interpolation=cv2.INTER_AREA),
                 score=cv2.resize(score.numpy(), size, interpolation=cv2.INTER_LINEAR),
-                category=cv2.resize(
-                    category.numpy().astype(np.int32), truth.shape[::-1], interpolation=cv2.INTER_NEAREST
+                cluster=cv2.resize(
+                    cluster.numpy().astype(np.int32), truth.shape[::-1], interpolation=cv2.INTER_NEAREST
                 ),
                 truth=truth,
             )
@@ -166,7 +166,7 @@ def scores_of(foregrounds: list[np.ndarray], images: list[dict], clusters: int) 
     for foreground, image in zip(foregrounds, images, strict=True):
         size = image["truth"].shape[::-1]
         whole = cv2.resize(foreground.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) >= 0.5
-        evaluation.update(counts, np.where(whole, image["category"], 0), image["truth"])
+        evaluation.update(counts, np.where(whole, image["cluster"], 0), image["truth"])
     return evaluation.result(counts).scores
 
 

@@ -62,7 +62,7 @@ def write_photos(root: Path, count: int) -> None:
         cv2.imwrite(str(folder / f"{index:06d}.jpg"), scene, [cv2.IMWRITE_JPEG_QUALITY, 92])
 
 
-def network(depth: int, categories: int, device: str) -> nn.Module:
+def network(depth: int, clusters: int, device: str) -> nn.Module:
     """An untrained pixel-attention model with random centroids."""
     model = MODELS.build(
         dict(
@@ -76,7 +76,7 @@ def network(depth: int, categories: int, device: str) -> nn.Module:
             num_prototypes=500,
         )
     )
-    model.decode_head.set_centroids(torch.randn(categories, model.decode_head.centroids.shape[1]), 0.5)
+    model.decode_head.set_centroids(torch.randn(clusters, model.decode_head.centroids.shape[1]), 0.5)
     return model.to(device).eval()
 
 
@@ -97,8 +97,8 @@ def loop_labels(model: nn.Module, dataset: ImageNetSDataset, folder: Path) -> No
     for index in range(len(dataset)):
         sample = dataset[index]
         inputs = model.data_preprocessor(dict(inputs=[sample["inputs"]]), False)["inputs"]
-        category, score = (output[0] for output in model.pixel_scores(inputs))
-        label, _ = resize_pixel_labels(category, score, sample["data_samples"].ori_shape, 0.5)
+        cluster, score = (output[0] for output in model.pixel_scores(inputs))
+        label, _ = resize_pixel_labels(cluster, score, sample["data_samples"].ori_shape, 0.5)
         write_label_map(label_path(dataset, index, folder), label.cpu().numpy())
 
 

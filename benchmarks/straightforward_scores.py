@@ -95,7 +95,7 @@ def loop_matching(predicted: list[np.ndarray], true: list[np.ndarray], num: int)
 
 def loop_sweep(
     true: Sequence[np.ndarray],
-    category: Sequence[np.ndarray],
+    predicted: Sequence[np.ndarray],
     score: Sequence[np.ndarray],
     thresholds: Sequence[float],
     match: np.ndarray,
@@ -109,7 +109,7 @@ def loop_sweep(
     curve = []
     for threshold in thresholds:
         scores = LoopScores(num)
-        for truth, labels, foreground in zip(true, category, score, strict=True):
+        for truth, labels, foreground in zip(true, predicted, score, strict=True):
             cut = np.where(foreground < np.float32(threshold), 0, labels)
             np.unique(cut[truth != 1000])
             scores.update(truth.astype(np.int64), match[cut], all_scores)

@@ -109,7 +109,7 @@ def _rows_of_label_maps(folder: Path) -> tuple[list[str], list[dict]]:
 
 
 def _pixel_columns(pixels: np.ndarray | Sequence[int]) -> dict:
-    """Of one image's pixels by id, (K + 1,)."""
+    """Of one image's pixels by id, ``(K + 1,)``."""
     pixels = np.asarray(pixels)
     foreground = int(pixels[1:].sum())
     most = int(pixels[1:].argmax()) + 1 if foreground else 0

@@ -61,6 +61,9 @@ class ClusterNames:
 
         Args:
             ids: Integers in 0..K or 1000, any shape.
+
+        Returns:
+            Int64 of the same shape.
         """
         table = np.arange(max(IGNORE_INDEX + 1, len(self.targets)))
         table[: len(self.targets)] = self.targets

@@ -5,17 +5,21 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from typing import Literal
 
 from mmengine.device import get_device
 from mmengine.dist import is_distributed
 from torch import distributed
+
+Launcher = Literal["none", "pytorch", "slurm", "mpi"]
+"""What mmengine's runners can be started by."""
 
 DEFAULT_PORT = "29500"
 # As in configs/_base_/default_runtime.py: processes may wait for one that has more of the clustering to do.
 _TIMEOUT = timedelta(hours=4)
 
 
-def join_cpu_processes(launcher: str) -> bool:
+def join_cpu_processes(launcher: Launcher) -> bool:
     """Join the processes of a launcher by gloo where there is no GPU, and say so; mmengine then finds them joined.
 
     Args:

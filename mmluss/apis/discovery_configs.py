@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmengine.config import Config
 
@@ -101,7 +101,7 @@ class DiscoveryConfigs:
         cfg.model.test_cfg.one_category = False
         return cfg
 
-    def _step(self, step: str, **photos: Any) -> Config:
+    def _step(self, step: Literal["pretrain", "pixel_attention", "finetune"], **photos: Any) -> Config:
         cfg = Config.fromfile(find_config(STEP_CONFIGS[step]))
         read_photos(cfg, dict(data_root=str(self.photo_root), photo_list=str(self.photo_list), **photos))
         cfg.randomness = dict(seed=self.settings.seed)

@@ -19,6 +19,9 @@ class DiscoverySettings:
         strict: Whether a photo that cannot be read ends the run.
         seed: Seed of everything.
         backbone: Config and checkpoint of a network that was trained elsewhere, in place of the embedded one.
+
+    Raises:
+        ValueError: If there are fewer than two clusters, or the threshold is out of range.
     """
 
     clusters: int | Literal["auto"] = "auto"

@@ -7,14 +7,17 @@ import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import mmseg
 from mmengine.config import Config
 
 import mmluss
-from mmluss.apis.cpu_processes import join_cpu_processes, leave_cpu_processes
+from mmluss.apis.cpu_processes import Launcher, join_cpu_processes, leave_cpu_processes
 from mmluss.apis.endings import one_line_endings
 from mmluss.apis.named_hooks import check_no_hook_twice
+
+Tool = Literal["train", "test"]
 
 CONFIG_SUFFIXES = (".py", ".json", ".yaml", ".yml")
 
@@ -32,7 +35,7 @@ def find_config(config: str, root: Path | None = None) -> Path:
     Args:
         config: Path of a file, absolute or relative to the current folder; or the path below ``root`` or the
             mere file name of a config that comes with the package, with or without ``.py``.
-        root: Folder searched by name. Default: :func:`config_root`.
+        root: Folder searched by name. Default: ``config_root``.
 
     Raises:
         FileNotFoundError: There is no such file; the message names similar ones.
@@ -60,7 +63,7 @@ def find_config(config: str, root: Path | None = None) -> Path:
     )
 
 
-def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
+def run_mmseg_tool(tool: Tool, arguments: Sequence[str]) -> None:
     """Run one of mmsegmentation's tools as the main program.
 
     The config is the first argument, as mmsegmentation's own usage has it; with options before it, it is the first
@@ -68,8 +71,7 @@ def run_mmseg_tool(tool: str, arguments: Sequence[str]) -> None:
 
     Args:
         tool: ``"train"`` or ``"test"``.
-        arguments: Command line after the program's name; the config may be a name for
-            :func:`find_config`.
+        arguments: Command line after the program's name; the config may be a name for ``find_config``.
 
     Raises:
         SystemExit: The config or the tool is missing or a hook is in the config twice (message), the tool was stopped
@@ -105,7 +107,7 @@ def _work_dir(arguments: Sequence[str]) -> str:
     return given[-1] if given else "work_dirs"
 
 
-def _launcher(arguments: list[str]) -> str:
+def _launcher(arguments: list[str]) -> Launcher:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--launcher", default="none")
     return parser.parse_known_args(arguments)[0].launcher

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from mmengine.config import Config
 from mmseg.registry import DATASETS
@@ -174,7 +175,7 @@ class PASSPipeline:
         result = self.steps.run("c3_raw_color", dict(data=self.data), work, main_scores, [SCORES])
         return "k-means on raw color", result
 
-    def _step_cfg(self, step: str) -> Config:
+    def _step_cfg(self, step: Literal["pretrain", "pixel_attention", "finetune"]) -> Config:
         return step_config(self.step_cfgs[step], self.data_root, self.cfg.get("overrides", {}).get(step, {}))
 
     def _pretrain(self) -> StepResult:

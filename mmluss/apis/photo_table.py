@@ -32,16 +32,16 @@ class PhotoTable:
     pixels: csr_array
 
     def photos_of(self, cluster: int, count: int) -> np.ndarray:
-        """Indices of a cluster's most typical photos, best first."""
+        """Indices ``(n,)`` of a cluster's most typical photos, at most ``count``, best first."""
         mine = np.flatnonzero(self.cluster == cluster)
         return mine[np.argsort(-self.typicality[mine], kind="stable")[:count]]
 
     def least_certain(self, count: int) -> np.ndarray:
-        """Indices of the photos of the smallest margin, smallest first."""
+        """Indices ``(n,)`` of the photos of the smallest margin, at most ``count``, smallest first."""
         return np.argsort(self.margin, kind="stable")[:count]
 
     def with_several_things(self) -> np.ndarray:
-        """Indices of photos whose foreground is shared by clusters, the most even sharing first."""
+        """Indices ``(n,)`` of photos whose foreground is shared by clusters, the most even sharing first."""
         foreground = self.pixels[:, 1:]
         totals = np.asarray(foreground.sum(axis=1)).ravel()
         second = np.zeros(len(totals))
@@ -93,7 +93,7 @@ def make_photo_table(
 
 
 def count_pixels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ids of a label map (H, W), ascending, and their pixels, both int64; uncertain pixels (1000) are left out."""
+    """Ids of a label map ``(H, W)``, ascending, and their pixels, both int64; uncertain pixels (1000) are left out."""
     ids, pixels = np.unique(labels, return_counts=True)
     certain = ids != IGNORE_INDEX
     return ids[certain].astype(np.int64), pixels[certain].astype(np.int64)

@@ -38,7 +38,16 @@ def num_clusters_of(cfg: Config) -> int:
 
 
 def find_step_config(folder: Path, config: str, place: str) -> Path:
-    """A config beside a pipeline config, or one that comes with the package where the pipeline config is elsewhere."""
+    """A config beside a pipeline config, or one that comes with the package where the pipeline config is elsewhere.
+
+    Args:
+        folder: Folder of the pipeline config.
+        config: Path relative to it.
+        place: What the message begins with.
+
+    Raises:
+        FileNotFoundError: If neither has it; the message names similar ones.
+    """
     if (folder / config).is_file():
         return folder / config
     try:

@@ -14,7 +14,7 @@ from mmluss.evaluation.scores import compute_scores, find_matching
 
 
 def color_clusters(dataset: BaseDataset, num_clusters: int, side: int = 32, seed: int = 0) -> np.ndarray:
-    """k-means on the colors of the pixels of all images, each image shrunk to a square.
+    """Clusters, by k-means, of the colors of the pixels of all images, each image shrunk to a square.
 
     Args:
         dataset: Samples have ``img_path``.
@@ -46,7 +46,7 @@ def score_raw_color(train: BaseDataset, validation: BaseDataset) -> dict[str, fl
         validation: Images with label maps to score on; its meta information has the classes.
 
     Returns:
-        mIoU, Acc and FMeasure in percent.
+        The mIoU, Acc and FMeasure in percent.
     """
     num_categories = len(validation.metainfo["classes"]) - 1
     clusters = color_clusters(train, num_categories + 1)

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,11 @@ class RunFolder:
 
     @property
     def run(self) -> dict[str, Any]:
-        """Content of ``run.json``."""
+        """Content of ``run.json``.
+
+        Raises:
+            FileNotFoundError: If the folder has none.
+        """
         path = self.out / "run.json"
         if not path.is_file():
             raise FileNotFoundError(f"{self.out} is no folder of a finished run: run.json is not in it")
@@ -36,7 +40,7 @@ class RunFolder:
         """Folders of the steps: pretrain (if the run had that), pixel_attention, labels, finetune."""
         return {name: self.out / "work" / folder for name, folder in self.run["steps"].items()}
 
-    def step(self, name: str) -> Path:
+    def step(self, name: Literal["pretrain", "pixel_attention", "labels", "finetune"]) -> Path:
         """Folder of a step."""
         return self.steps[name]
 
@@ -77,7 +81,7 @@ class RunFolder:
         return make_photo_table(rows, centroids, self.label_maps)
 
     def centroids_and_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Centroids (K, C) and embeddings (M, C)."""
+        """Centroids ``(K, C)`` float32 and embeddings ``(M, C)`` float16 or float32, a memory map."""
         centroids = np.load(self.step("labels") / "centroids.npy", allow_pickle=False)
         rows = np.load(self.out / "work" / "embeddings" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
         return centroids, rows

@@ -139,7 +139,15 @@ class Segmenter:
     def stream(
         self, photos: Iterable[str | Path], threads: int = 2
     ) -> Iterator[tuple[str | Path, Segmentation | ValueError]]:
-        """Segment many photos, read ahead by other threads; a photo that cannot be read comes with its error."""
+        """Segment many photos, read ahead by other threads.
+
+        Args:
+            photos: Their files.
+            threads: Threads that read.
+
+        Yields:
+            Each file with its result, or with the error where it cannot be read.
+        """
         with ThreadPoolExecutor(threads) as pool:
             left = iter(photos)
             waiting = [(path, pool.submit(_read, path)) for path in islice(left, _READ_AHEAD)]

@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 from torch.distributed import TCPStore
 
 from mmluss.apis.cpu_processes import DEFAULT_PORT, slurm_environment
+from mmluss.apis.mmseg_tools import Tool
 from mmluss.apis.tool_processes import call_mmseg_tool
 
-LAUNCHERS = ("none", "pytorch", "slurm")
+PipelineLauncher = Literal["none", "pytorch", "slurm"]
+LAUNCHERS: tuple[PipelineLauncher, ...] = get_args(PipelineLauncher)
 _POLL_SECONDS = 0.2
 _SECONDS_TO_LEAVE = 10
 # For all processes of a pipeline to be started, by hand on several machines perhaps.
@@ -77,7 +80,7 @@ class StepLauncher:
 
     def __call__(
         self,
-        tool: str,
+        tool: Tool,
         arguments: Sequence[object],
         log: str | Path | None = None,
         watch: Callable[[], object] | None = None,
@@ -198,7 +201,7 @@ class StepLauncher:
         return self._store is not None and self._store.check([self._key(name)])
 
 
-def build_launcher(launcher: str = "none", gpus: int | None = None) -> StepLauncher:
+def build_launcher(launcher: PipelineLauncher = "none", gpus: int | None = None) -> StepLauncher:
     """The launcher that the options and the environment of a pipeline ask for.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 
-from mmluss.apis.mmseg_tools import run_mmseg_tool
+from mmluss.apis.mmseg_tools import Tool, run_mmseg_tool
 
 _PRELOADED = ["mmluss", "mmluss.apis", "mmseg.apis"]
 # By default glibc hands a freed activation back to the system and fetches the next one page by page, which takes a CPU
@@ -24,7 +24,7 @@ _SECONDS_TO_END = 10
 
 
 def call_mmseg_tool(
-    tool: str,
+    tool: Tool,
     arguments: Sequence[object],
     log: str | Path | None = None,
     watch: Callable[[], object] | None = None,

@@ -105,7 +105,7 @@ def load_from_http_or_published(filename: str, map_location: str | None = None) 
 
 
 class PublishedPretrainedInit(PretrainedInit):
-    """mmengine's ``Pretrained`` that finds a backbone in the files of other projects, or stops.
+    """The ``Pretrained`` of mmengine that finds a backbone in the files of other projects, or stops.
 
     It takes published checkpoints and those of other learners (see ``find_weights``), for whole models and for lone
     backbones. Where a file holds an encoder and its momentum copy, it takes the encoder that was trained.

@@ -5,6 +5,7 @@ import argparse
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import track
@@ -89,7 +90,14 @@ def _add(commands: argparse._SubParsersAction, name: str, run: Command, text: st
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; an error's reason is the last line on the screen."""
+    """Run the command; an error's reason is the last line on the screen.
+
+    Args:
+        arguments: Command line after the program's name; that of the process by default.
+
+    Raises:
+        SystemExit: With status 1 where the command failed; with ``--verbose`` the error itself goes on.
+    """
     args = make_parser().parse_args(arguments)
     console = Console(stderr=True)
     if not args.verbose:
@@ -225,12 +233,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _clusters(text: str) -> int | str:
-    return text if text == "auto" else int(text)
+def _clusters(text: str) -> int | Literal["auto"]:
+    return "auto" if text == "auto" else int(text)
 
 
-def _threshold(text: str) -> float | str:
-    return text if text == "otsu" else float(text)
+def _threshold(text: str) -> float | Literal["otsu"]:
+    return "otsu" if text == "otsu" else float(text)
 
 
 if __name__ == "__main__":

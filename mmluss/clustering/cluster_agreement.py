@@ -9,11 +9,11 @@ def contingency_table(clusters: np.ndarray, categories: np.ndarray) -> np.ndarra
     """Images of each pair of cluster and category.
 
     Args:
-        clusters: (M,) integers.
-        categories: (M,) integers.
+        clusters: ``(M,)`` integers.
+        categories: ``(M,)`` integers.
 
     Returns:
-        (clusters that occur, categories that occur) int64, both in ascending order.
+        ``(clusters, categories)`` int64, of those that occur, both in ascending order.
     """
     _, cluster = np.unique(clusters, return_inverse=True)
     names, category = np.unique(categories, return_inverse=True)
@@ -25,8 +25,8 @@ def normalized_mutual_information(clusters: np.ndarray, categories: np.ndarray) 
     """Mutual information divided by the mean of both entropies, in 0..1; 1 where both are constant.
 
     Args:
-        clusters: (M,) integers.
-        categories: (M,) integers.
+        clusters: ``(M,)`` integers.
+        categories: ``(M,)`` integers.
     """
     joint = contingency_table(clusters, categories) / len(clusters)
     entropy = [-(p[p > 0] * np.log(p[p > 0])).sum() for p in (joint.sum(axis=1), joint.sum(axis=0), joint.ravel())]
@@ -38,8 +38,8 @@ def matched_accuracy(clusters: np.ndarray, categories: np.ndarray) -> float:
     """Share of images whose cluster is matched to their category, under the best one-to-one matching, in 0..1.
 
     Args:
-        clusters: (M,) integers.
-        categories: (M,) integers.
+        clusters: ``(M,)`` integers.
+        categories: ``(M,)`` integers.
     """
     table = contingency_table(clusters, categories)
     return float(table[linear_sum_assignment(table, maximize=True)].sum() / len(clusters))
@@ -49,8 +49,8 @@ def agreement_where_known(clusters: np.ndarray, categories: np.ndarray) -> dict[
     """How well clusters agree with categories, of the images whose category is known.
 
     Args:
-        clusters: (M,) integers.
-        categories: (M,) integers, 0 where it is unknown.
+        clusters: ``(M,)`` integers.
+        categories: ``(M,)`` integers, 0 where it is unknown.
 
     Returns:
         ``nmi`` and ``accuracy``, see above; empty if no category is known.

@@ -37,7 +37,7 @@ class EmbeddingFile:
     Args:
         folder: Existing folder, one file system for all processes.
         key: Hash of everything the embeddings depend on.
-        shape: (M, C).
+        shape: ``(M, C)``.
         dtype: "float16" or "float32".
 
     Raises:
@@ -70,7 +70,12 @@ class EmbeddingFile:
         return not self._done[indices].all()
 
     def write(self, indices: list[int], embeddings: np.ndarray) -> None:
-        """Write rows as they are; they are noted as there once they are on disk, every few seconds."""
+        """Write rows as they are; they are noted as there once they are on disk, every few seconds.
+
+        Args:
+            indices: The n rows.
+            embeddings: ``(n, C)``, any floating dtype; stored in that of the file.
+        """
         self.rows[indices] = embeddings
         self._written += indices
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -119,7 +124,7 @@ def extract_embeddings(
             each data sample replaces the attention (``use_saliency``).
 
     Returns:
-        Memory map (M, C), rows L2-normalized, read-only.
+        Memory map ``(M, C)`` of ``settings.dtype``, rows L2-normalized, read-only.
 
     Raises:
         ValueError: An image is smaller than the crop; an embedding holds NaN or infinity; a saliency map is missing.
@@ -149,7 +154,7 @@ def extract_embeddings(
 
 
 def _cropped_saliency(data: dict[str, Any], positions: list[int], crop_size: int | None) -> Tensor:
-    """Saliency maps (B, 1, H, W) that lie over the crops of these images."""
+    """Saliency maps ``(B, 1, H, W)`` that lie over the crops of these images."""
     maps = []
     for position in positions:
         size = data["inputs"][position].shape[-2:]

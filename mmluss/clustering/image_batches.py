@@ -31,7 +31,7 @@ def batches_of_equal_shape(sizes: np.ndarray, batch_size: int) -> list[list[int]
     Images whose sides are in the same proportion, rounded as for a short side of 256 pixels, go together.
 
     Args:
-        sizes: (M, 2) width and height of each image, pixels.
+        sizes: ``(M, 2)`` width and height of each image, pixels.
         batch_size: Images a batch, at most.
 
     Returns:
@@ -50,8 +50,12 @@ def batches_of_equal_shape(sizes: np.ndarray, batch_size: int) -> list[list[int]
 def image_sizes(dataset: BaseDataset, threads: int = 8) -> np.ndarray:
     """Width and height of the images of a data set from their headers alone; shared among processes.
 
+    Args:
+        dataset: Its samples have an ``img_path``.
+        threads: Threads that read headers.
+
     Returns:
-        (M, 2) int32, pixels as stored (an EXIF orientation is not applied).
+        ``(M, 2)`` int32, pixels as stored (an EXIF orientation is not applied).
 
     Raises:
         ValueError: A file is not an image; the message names it.
@@ -77,7 +81,7 @@ def my_spread_share(batches: list[list[int]]) -> list[list[int]]:
 
 
 def load_batches(dataset: BaseDataset, batches: list[list[int]], num_workers: int) -> DataLoader:
-    """Data loader over given batches: ``inputs`` a list of (3, H, W) uint8 tensors, ``data_samples`` a list.
+    """Data loader over given batches: ``inputs`` a list of ``(3, H, W)`` uint8 tensors, ``data_samples`` a list.
 
     Args:
         dataset: Gives what mmseg's ``PackSegInputs`` gives.
@@ -109,7 +113,7 @@ def normalized_parts(
         crop_size: Side of the center crop in pixels, None for whole images.
 
     Yields:
-        (B, 3, H, W) float32 on the model's device, with the positions of these images in the batch.
+        ``(B, 3, H, W)`` float32 on the model's device, with the positions of these images in the batch.
 
     Raises:
         ValueError: An image is smaller than the crop; the message names it.
@@ -129,7 +133,7 @@ def normalized_parts(
 
 
 def center_crop(image: Tensor, size: int) -> Tensor:
-    """Middle (C, size, size) of an image (C, H, W), starting at the rounded half of what is cut off.
+    """Middle ``(C, size, size)`` of an image ``(C, H, W)``, starting at the rounded half of what is cut off.
 
     Raises:
         ValueError: The image is smaller than the crop.

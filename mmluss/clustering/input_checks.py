@@ -51,7 +51,7 @@ def check_clusters(sizes: np.ndarray) -> None:
     """Warn of clusters without images, and refuse a clustering that found one kind of image only.
 
     Args:
-        sizes: (K,) images of each cluster.
+        sizes: ``(K,)`` images of each cluster.
 
     Raises:
         ValueError: If all images are in one of several clusters.
@@ -75,8 +75,8 @@ def check_threshold(threshold: float, histogram: np.ndarray, bin_edges: np.ndarr
 
     Args:
         threshold: In 0..1.
-        histogram: (n,) counts of scores.
-        bin_edges: (n + 1,) ascending.
+        histogram: ``(n,)`` counts of scores.
+        bin_edges: ``(n + 1,)`` ascending.
 
     Raises:
         ValueError: If the threshold lies outside of the scores; the message says where they are.
@@ -96,7 +96,7 @@ def check_labels(pixels: np.ndarray, threshold: float) -> None:
     """Warn of label maps that are all foreground or have none, such as where "val" found nothing better.
 
     Args:
-        pixels: (K + 1,) pixels of each label, of all images.
+        pixels: ``(K + 1,)`` pixels of each label, of all images.
         threshold: What their scores were compared with; 0 says that all shall be foreground.
     """
     if pixels[1:].any() and (pixels[0] or threshold == 0):

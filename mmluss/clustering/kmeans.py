@@ -27,8 +27,8 @@ class KMeansResult:
     """Outcome of a clustering of M rows into K clusters.
 
     Attributes:
-        centroids: (K, C) float32, not normalized.
-        assignments: (M,) int64 in 0..K-1, the nearest centroid of each row.
+        centroids: ``(K, C)`` float32, not normalized.
+        assignments: ``(M,)`` int64 in 0..K-1, the nearest centroid of each row.
         objective: Mean squared distance of a row to its nearest centroid.
     """
 
@@ -38,7 +38,7 @@ class KMeansResult:
 
 
 def normalize_rows(rows: np.ndarray) -> np.ndarray:
-    """Rows (M, C) divided by their length plus 1e-8, float32; a zero row stays zero."""
+    """Rows ``(M, C)`` divided by their length plus 1e-8, float32; a zero row stays zero."""
     rows = np.asarray(rows, dtype=np.float32)
     return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-8)
 
@@ -66,7 +66,7 @@ def kmeans(
     Single-precision rows are used where they are. No copy of the rows is ever made.
 
     Args:
-        rows: (M, C) float16 or float32, C-contiguous; an array or a memory map. L2-normalize them first
+        rows: ``(M, C)`` float16 or float32, C-contiguous; an array or a memory map. L2-normalize them first
             (``normalize_rows``).
         num_clusters: K.
         iterations: Lloyd rounds of each restart.
@@ -106,8 +106,8 @@ def assign_rows(rows: np.ndarray, centroids: np.ndarray) -> KMeansResult:
     """Nearest centroid (Euclidean) of each row.
 
     Args:
-        rows: (M, C) float16 or float32.
-        centroids: (K, C) float32.
+        rows: ``(M, C)`` float16 or float32.
+        centroids: ``(K, C)`` float32.
     """
     index = _flat_index(rows.shape[1])
     index.add(np.ascontiguousarray(centroids, dtype=np.float32))
@@ -121,7 +121,7 @@ def assign_rows(rows: np.ndarray, centroids: np.ndarray) -> KMeansResult:
 
 
 def row_blocks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Rows (M, C) decoded to float32, ``BLOCK_BYTES`` at a time, each block with the index of its first row."""
+    """Rows ``(M, C)`` decoded to float32, ``BLOCK_BYTES`` at a time, each block with the index of its first row."""
     length = max(1, BLOCK_BYTES // (4 * rows.shape[1]))
     for start in range(0, len(rows), length):
         yield start, np.ascontiguousarray(rows[start : start + length], dtype=np.float32)
@@ -161,7 +161,7 @@ def _cached_restart(
     return objective, centroids
 
 
-def _parameters(count: int, iterations: int, start: str, spherical: bool) -> "faiss.ClusteringParameters":
+def _parameters(count: int, iterations: int, start: KMeansStart, spherical: bool) -> "faiss.ClusteringParameters":
     parameters = faiss.ClusteringParameters()
     parameters.niter = iterations
     parameters.nredo = 1

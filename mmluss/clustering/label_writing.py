@@ -62,7 +62,7 @@ def predict_pixel_scores(
     settings: PseudoLabelSettings,
     description: str = "pixel labels",
 ) -> Iterator[tuple[int, Tensor, SegDataSample, Tensor, Tensor]]:
-    """Category and foreground score of images, on the CPU.
+    """Cluster and foreground score of each position of images, on the CPU.
 
     Args:
         model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
@@ -73,23 +73,29 @@ def predict_pixel_scores(
         description: Text of the progress bar.
 
     Yields:
-        Index, pixels (3, H, W) uint8 as the network sees them and data sample of an image; category (h, w) int64 in
-        1..K; score float32 in 0..1, (h, w), or (H, W) of the image with saliency.
+        Index, pixels ``(3, H, W)`` uint8 as the network sees them and data sample of an image; cluster ``(h, w)`` int64
+        in 1..K; score float32 in 0..1, ``(h, w)``, or ``(H, W)`` of the image with saliency.
     """
     loader = load_batches(dataset, batches, settings.num_workers)
     progress = track(loader, description, total=len(batches), disable=not dist.is_main_process())
     for indices, data in zip(batches, progress, strict=True):
         for inputs, positions in normalized_parts(model, data):
-            categories, scores = (tensor.cpu() for tensor in model.pixel_scores(inputs))
-            for position, category, score in zip(positions, categories, scores, strict=True):
+            clusters, scores = (tensor.cpu() for tensor in model.pixel_scores(inputs))
+            for position, cluster, score in zip(positions, clusters, scores, strict=True):
                 sample = data["data_samples"][position]
                 score = sample_saliency(sample) if settings.use_saliency else score
-                yield indices[position], data["inputs"][position], sample, category, score
+                yield indices[position], data["inputs"][position], sample, cluster, score
 
 
 @dataclass
 class LabelFrequencies:
-    """How often each label 0..K occurs: ``pixels`` and ``images``, (K + 1,) int64; ``reused`` label maps were there."""
+    """How often each label 0..K occurs.
+
+    Attributes:
+        pixels: ``(K + 1,)`` int64, pixels of each label.
+        images: ``(K + 1,)`` int64, images that have it.
+        reused: Number of label maps that were there already.
+    """
 
     pixels: np.ndarray
     images: np.ndarray
@@ -101,7 +107,7 @@ class LabelFrequencies:
         return cls(np.zeros(num_labels, np.int64), np.zeros(num_labels, np.int64))
 
     def add(self, pixels: np.ndarray) -> None:
-        """Add one image with these pixels a label, (K + 1,)."""
+        """Add one image with these pixels a label, ``(K + 1,)``."""
         self.pixels += pixels
         self.images += pixels > 0
 
@@ -128,7 +134,7 @@ def write_pixel_labels(
     Args:
         model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
         dataset: Gives whole images of a common short side, with ``relative_path`` in its data list.
-        sizes: (M, 2) width and height of each image file.
+        sizes: ``(M, 2)`` width and height of each image file.
         folder: Root of the label maps; the caller removes those made with other settings (``remove_labels``).
         threshold: Pixels with a smaller score become 0.
         settings: ``batch_size``, ``num_workers``, ``writers`` (threads that resize, encode and write), and whether the
@@ -143,13 +149,13 @@ def write_pixel_labels(
         missing = _count_finished(dataset, [index for batch in mine for index in batch], folder, counts, pool)
         todo = [batch for batch in mine if not missing.isdisjoint(batch)]
         pending: deque[Future] = deque()
-        for index, photo, sample, category, score in predict_pixel_scores(model, dataset, todo, settings):
+        for index, photo, sample, cluster, score in predict_pixel_scores(model, dataset, todo, settings):
             if index not in missing:
                 continue
             path, size = label_path(dataset, index, folder), sample.metainfo["ori_shape"][:2]
             refine = getattr(model, "refine", None)
             pending.append(
-                pool.submit(_write_one, path, category, score, size, threshold, len(counts.pixels), refine, photo)
+                pool.submit(_write_one, path, cluster, score, size, threshold, len(counts.pixels), refine, photo)
             )
             if len(pending) > settings.writers * PENDING_PER_WRITER:
                 counts.add(pending.popleft().result())
@@ -160,7 +166,7 @@ def write_pixel_labels(
 
 def _write_one(
     path: Path,
-    category: Tensor,
+    cluster: Tensor,
     score: Tensor,
     size: tuple[int, int],
     threshold: float,
@@ -168,7 +174,7 @@ def _write_one(
     refine: GrabCut | None,
     photo: Tensor,
 ) -> np.ndarray:
-    label, _ = resize_pixel_labels(category, score, size, threshold if refine is None else None)
+    label, _ = resize_pixel_labels(cluster, score, size, threshold if refine is None else None)
     ids = label.numpy().astype(np.uint16)
     if refine is not None:
         ids[~refine(photo.permute(1, 2, 0).numpy(), score.numpy(), threshold, size)] = 0

@@ -27,12 +27,12 @@ def find_landmarks(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
     Memory: a copy of ``ROWS_PER_LANDMARK`` rows for each landmark, in their dtype.
 
     Args:
-        rows: (M, C) float16 or float32.
+        rows: ``(M, C)`` float16 or float32.
         count: Landmarks.
         seed: Seed of the draw and of k-means.
 
     Returns:
-        (count, C) float32.
+        ``(count, C)`` float32.
     """
     if len(rows) > count * ROWS_PER_LANDMARK:
         drawn = np.random.default_rng(seed).choice(len(rows), count * ROWS_PER_LANDMARK, replace=False)
@@ -44,11 +44,11 @@ def landmark_weights(rows: np.ndarray, landmarks: np.ndarray) -> csr_matrix:
     """How much each row belongs to its nearest landmarks: Gaussian weights that sum to 1.
 
     Args:
-        rows: (M, C) float16 or float32.
-        landmarks: (p, C) float32.
+        rows: ``(M, C)`` float16 or float32.
+        landmarks: ``(p, C)`` float32.
 
     Returns:
-        (M, p) float32 with three entries a row. The bandwidth is the mean distance of all entries.
+        ``(M, p)`` float32 with three entries a row. The bandwidth is the mean distance of all entries.
     """
     index = faiss.IndexFlatL2(rows.shape[1])
     index.add(landmarks)
@@ -73,15 +73,15 @@ def landmark_embedding(
     on disk if ``path`` is given.
 
     Args:
-        rows: (M, C) float16 or float32, L2-normalized; an array or a memory map.
+        rows: ``(M, C)`` float16 or float32, L2-normalized; an array or a memory map.
         dimensions: Vectors, fewer than landmarks.
         num_landmarks: Landmarks.
         seed: Seed of the landmarks.
         path: The ``.npy`` file for the result, on a file system that all processes share; None keeps it in memory.
 
     Returns:
-        (M, dimensions) float32, or a memory map of float16; and (dimensions + 1,) ascending eigenvalues of the graph's
-        normalized Laplacian, in 0..1.
+        ``(M, dimensions)`` float32, or a memory map of float16; and ``(dimensions + 1,)`` ascending eigenvalues of the
+        graph's normalized Laplacian, in 0..1.
 
     Raises:
         ValueError: Not enough landmarks for so many dimensions, or more of them than rows.

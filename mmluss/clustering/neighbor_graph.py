@@ -24,11 +24,11 @@ def nearest_neighbors(rows: np.ndarray, neighbors: int) -> np.ndarray:
     Memory: the blocks above in float32, and 12 bytes for each neighbor.
 
     Args:
-        rows: (M, C) float16 or float32, L2-normalized; an array or a memory map.
+        rows: ``(M, C)`` float16 or float32, L2-normalized; an array or a memory map.
         neighbors: Neighbors of each row, itself among them; M at most.
 
     Returns:
-        (M, neighbors) int64, from near to far.
+        ``(M, neighbors)`` int64, from near to far.
 
     Raises:
         ValueError: Fewer rows than neighbors.
@@ -54,11 +54,11 @@ def neighbor_graph(rows: np.ndarray, neighbors: int) -> csr_matrix:
     """Symmetric graph in which rows are joined to their nearest neighbors.
 
     Args:
-        rows: (M, C) float16 or float32, L2-normalized.
+        rows: ``(M, C)`` float16 or float32, L2-normalized.
         neighbors: Neighbors of each row, itself among them.
 
     Returns:
-        (M, M) float64: 1 where each is a neighbor of the other (and on the diagonal), 1/2 where only one is.
+        ``(M, M)`` float64: 1 where each is a neighbor of the other (and on the diagonal), 1/2 where only one is.
     """
     found = nearest_neighbors(rows, neighbors)
     starts = np.arange(0, found.size + 1, found.shape[1])

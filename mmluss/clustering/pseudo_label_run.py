@@ -37,7 +37,7 @@ CENTROID_STATE = ("decode_head.centroids", "decode_head.threshold")
 class PseudoLabelRun:
     """One run of steps 2.2 to 2.4 into a folder; a run that was interrupted goes on where it stopped.
 
-    The folder gets ``centroids.npy`` ((K, C) float32), ``pixel_labels/CATEGORY/NAME.png``,
+    The folder gets ``centroids.npy`` (``(K, C)`` float32), ``pixel_labels/CATEGORY/NAME.png``,
     ``pixel_labels/manifest.json`` and, in ``clustering/``, the embeddings and the record of finished stages, which is
     not needed afterwards.
 
@@ -104,7 +104,7 @@ class PseudoLabelRun:
 
     @cached_property
     def sizes(self) -> np.ndarray:
-        """(M, 2) width and height of the training images' files; kept in ``clustering/sizes.npz``."""
+        """``(M, 2)`` int32, width and height of the training images' files; kept in ``clustering/sizes.npz``."""
         path = self.work_folder / "sizes.npz"
         stored = [read_arrays(path, self.data) if dist.is_main_process() else None]
         dist.broadcast_object_list(stored)
@@ -132,7 +132,7 @@ class PseudoLabelRun:
             self.model.train(was_training)
 
     def embeddings(self) -> np.ndarray:
-        """Embeddings of all images (step 2.2), a memory map (M, C), made where they are not there yet."""
+        """Embeddings of all images (step 2.2), a memory map ``(M, C)``, made where they are not there yet."""
         was_training = self.model.training
         self.model.eval()
         try:

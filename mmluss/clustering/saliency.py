@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 def sample_saliency(sample: SegDataSample) -> Tensor:
-    """Saliency map of one image, (H, W) float32 in 0..1, in its original size.
+    """Saliency map of one image, ``(H, W)`` float32 in 0..1, in its original size.
 
     Args:
-        sample: With ``saliency`` in its metainfo, (H, W) uint8, 255 = salient.
+        sample: With ``saliency`` in its metainfo, ``(H, W)`` uint8, 255 = salient.
 
     Raises:
         ValueError: The sample has no saliency map; the message names its image.

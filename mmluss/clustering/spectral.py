@@ -32,10 +32,10 @@ class SpectralResult(KMeansResult):
     """Outcome of a spectral clustering of M rows into K clusters.
 
     Attributes:
-        centroids: (K, C) float32, mean embedding of each cluster's rows.
-        assignments: (M,) int64 in 0..K-1, the centroid of largest cosine of each row.
+        centroids: ``(K, C)`` float32, mean embedding of each cluster's rows.
+        assignments: ``(M,)`` int64 in 0..K-1, the centroid of largest cosine of each row.
         objective: Mean squared distance of a normalized row to its normalized centroid.
-        eigenvalues: (K + 1,) ascending, of the graph's normalized Laplacian, in 0..2.
+        eigenvalues: ``(K + 1,)`` ascending, of the graph's normalized Laplacian, in 0..2.
         kept: Share of the rows that the centroids give back to the cluster they came from.
     """
 
@@ -50,11 +50,11 @@ def spectral_embedding(graph: csr_matrix, dimensions: int) -> tuple[np.ndarray, 
     first process for all.
 
     Args:
-        graph: (M, M) symmetric, not negative, no empty row.
+        graph: ``(M, M)`` symmetric, not negative, no empty row.
         dimensions: Eigenvectors, fewer than M - 1.
 
     Returns:
-        (M, dimensions) float32 and, one more, (dimensions + 1,) ascending eigenvalues.
+        ``(M, dimensions)`` float32 and, one more, ``(dimensions + 1,)`` ascending eigenvalues.
 
     Raises:
         ValueError: Too many dimensions.
@@ -72,7 +72,7 @@ def spectral_embedding(graph: csr_matrix, dimensions: int) -> tuple[np.ndarray, 
 
 
 def _largest_eigenvectors(graph: csr_matrix, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of D^-1/2 W D^-1/2: descending eigenvalues (count,) and eigenvectors (M, count).
+    """Of D^-1/2 W D^-1/2: descending eigenvalues ``(count,)`` and eigenvectors ``(M, count)``.
 
     Lanczos iterations from one vector find a multiple eigenvalue once only, and 1 occurs once for each connected part.
     Its eigenvectors are known, so they are taken as they are and moved out of the way.
@@ -109,7 +109,7 @@ def spectral_clusters(
     centroid, as with k-means. All processes take part and get the same result, whatever their number.
 
     Args:
-        rows: (M, C) float16 or float32, L2-normalized; an array or a memory map.
+        rows: ``(M, C)`` float16 or float32, L2-normalized; an array or a memory map.
         num_clusters: K, fewer than M - 1.
         neighbors: Nearest neighbors of a row that it is joined to, itself among them.
         num_landmarks: Landmarks in place of the graph; by default none up to ``max_graph_rows`` rows, and 4 K, at least
@@ -164,12 +164,12 @@ def member_means(rows: np.ndarray, assignments: np.ndarray, num_clusters: int) -
     """Mean of each cluster's rows, read block by block.
 
     Args:
-        rows: (M, C) float16 or float32.
-        assignments: (M,) in 0..K-1.
+        rows: ``(M, C)`` float16 or float32.
+        assignments: ``(M,)`` in 0..K-1.
         num_clusters: K.
 
     Returns:
-        (K, C) float32; zeros for a cluster without rows.
+        ``(K, C)`` float32; zeros for a cluster without rows.
     """
     sums = np.zeros((num_clusters, rows.shape[1]))
     for start, block in row_blocks(rows):
@@ -181,10 +181,11 @@ def member_means(rows: np.ndarray, assignments: np.ndarray, num_clusters: int) -
 
 
 def suggest_num_clusters(eigenvalues: np.ndarray, smallest: int = 2) -> int:
-    """Number of clusters after which the eigenvalues of the Laplacian jump most (the eigengap).
+    """Number of clusters after which the eigenvalues of the Laplacian jump most (eigengap; von Luxburg 2007).
 
     Args:
-        eigenvalues: (n,) ascending, of ``spectral_embedding`` with one dimension more than the largest number wanted.
+        eigenvalues: ``(n,)`` ascending, of ``spectral_embedding`` with one dimension more than the largest number
+            wanted.
         smallest: Least number that may be suggested.
 
     Raises:

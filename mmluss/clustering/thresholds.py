@@ -23,8 +23,8 @@ def otsu_threshold(histogram: np.ndarray, bin_edges: np.ndarray) -> float:
     """Threshold that separates a histogram into two classes of greatest between-class variance.
 
     Args:
-        histogram: (n,) counts.
-        bin_edges: (n + 1,) ascending.
+        histogram: ``(n,)`` counts.
+        bin_edges: ``(n + 1,)`` ascending.
 
     Returns:
         The edge between the last bin of the lower class and the first of the upper one; the lowest in a tie.
@@ -66,7 +66,7 @@ def score_histogram(
         bins: Number of equal bins.
 
     Returns:
-        (bins,) float64 and (bins + 1,) edges.
+        ``(bins,)`` float64 and ``(bins + 1,)`` edges.
     """
     share = my_spread_share(batches)
     found = {}
@@ -108,12 +108,12 @@ def sweep_thresholds(
     sweep = ThresholdSweep(num_categories, thresholds, num_clusters=settings.num_clusters)
     share = my_spread_share(batches)
     scored = predict_pixel_scores(model, dataset, share, settings, "threshold sweep")
-    for _, _, sample, category, score in scored:
+    for _, _, sample, cluster, score in scored:
         if "gt_sem_seg" not in sample:
             raise missing_mask(str(sample.metainfo.get("img_path")))
         truth = sample.gt_sem_seg.data[0].numpy()
-        category, score = resize_pixel_labels(category, score, truth.shape, None)
-        sweep.update(category.numpy(), truth, score.numpy(), str(sample.metainfo.get("img_path")))
+        cluster, score = resize_pixel_labels(cluster, score, truth.shape, None)
+        sweep.update(cluster.numpy(), truth, score.numpy(), str(sample.metainfo.get("img_path")))
     parts = dist.all_gather_object(sweep)
     for other in parts[1:]:
         parts[0].merge(other)

@@ -53,9 +53,10 @@ class ImageNetSDataset(BaseSegDataset):
             working directory, or None.
         num_clusters: Label maps hold clusters 0..num_clusters, not categories 0..N. By default what the
             ``manifest.json`` in ``label_root`` says, if step 2 wrote one there.
+        pipeline: Transforms of a sample, or their configs.
         metainfo: Additions to the meta information; ``classes`` gives other names, N + 1 of them, in the order of ids,
             and is how a data set without category folders gets its categories.
-        kwargs: mmseg's ``BaseSegDataset`` arguments: pipeline, test_mode, lazy_init, indices, ...
+        **kwargs: Further arguments of mmseg's ``BaseSegDataset``: ``test_mode``, ``lazy_init``, ``indices``, ...
 
     Raises:
         FileNotFoundError: For a missing folder, category folder, label map or saliency map.
@@ -111,7 +112,12 @@ class ImageNetSDataset(BaseSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Scan the split's folders; see the class for what a sample holds and what is raised."""
+        """Scan the split's folders; see the class for what a sample holds.
+
+        Raises:
+            FileNotFoundError: If the first problem is a missing file or folder; the message names several problems.
+            ValueError: If it is another one.
+        """
         samples, problems = self.scan()
         if problems:
             shown = "\n".join(f"  {problem}" for problem in problems[:_PROBLEMS_SHOWN])

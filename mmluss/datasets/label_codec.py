@@ -22,10 +22,10 @@ def decode_ids(rgb: np.ndarray) -> np.ndarray:
     """Ids of an RGB-coded label image.
 
     Args:
-        rgb: (H, W, 3) uint8; the third channel is not read.
+        rgb: ``(H, W, 3)`` uint8; the third channel is not read.
 
     Returns:
-        (H, W) uint16 ids, R + 256 * G.
+        ``(H, W)`` uint16 ids, R + 256 * G.
 
     Raises:
         ValueError: For another shape or type.
@@ -39,10 +39,10 @@ def encode_ids(ids: np.ndarray) -> np.ndarray:
     """RGB image that carries ids.
 
     Args:
-        ids: (H, W) integers in 0..65535.
+        ids: ``(H, W)`` integers in 0..65535.
 
     Returns:
-        (H, W, 3) uint8, channels (id mod 256, id div 256, 0).
+        ``(H, W, 3)`` uint8, channels (id mod 256, id div 256, 0).
 
     Raises:
         ValueError: For another shape or type, or an id that does not fit in 16 bits.
@@ -57,7 +57,7 @@ def read_label_map(path: str | Path) -> np.ndarray:
         path: An 8-bit RGB PNG file.
 
     Returns:
-        (H, W) uint16 ids.
+        ``(H, W)`` uint16 ids.
 
     Raises:
         ValueError: Naming the file and the reason, where it cannot be read or is not an 8-bit RGB PNG.
@@ -92,7 +92,7 @@ def write_label_map(path: str | Path, ids: np.ndarray) -> None:
 
     Args:
         path: The file to write; missing parent folders are made, an existing file is replaced.
-        ids: (H, W) integers in 0..65535.
+        ids: ``(H, W)`` integers in 0..65535.
 
     Raises:
         ValueError: Naming the file, for ids of another shape or type, or out of range.

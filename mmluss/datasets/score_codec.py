@@ -18,7 +18,7 @@ def read_score_map(path: str | Path) -> np.ndarray:
         path: A gray image file of 8 or 16 bits without loss, such as PNG.
 
     Returns:
-        (H, W) float32 in 0..1.
+        ``(H, W)`` float32 in 0..1.
 
     Raises:
         ValueError: Naming the file and the reason, where it cannot be read or is not gray.
@@ -41,7 +41,7 @@ def write_score_map(path: str | Path, scores: np.ndarray) -> None:
 
     Args:
         path: The file to write; missing parent folders are made, an existing file is replaced.
-        scores: (H, W) float in 0..1; read again, they differ by at most 1 / 131070.
+        scores: ``(H, W)`` float in 0..1; read again, they differ by at most 1 / 131070.
 
     Raises:
         ValueError: Naming the file, for scores of another shape or out of range.

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 # Before any hook, mmengine's schedulers fail at such an epoch: "epoch_length must be a positive integer".
 @LOOPS.register_module()
 class FullBatchTrainLoop(EpochBasedTrainLoop):
-    """mmengine's loop over epochs, for data loaders that drop a last batch that is not full.
+    """The loop over epochs of mmengine, for data loaders that drop a last batch that is not full.
 
     Args:
         runner: The runner.

@@ -12,7 +12,7 @@ from mmluss.models.cpu_sync_batch_norm import synchronize_on_cpu
 
 @MODEL_WRAPPERS.register_module()
 class LUSSDataParallel(MMDistributedDataParallel):
-    """mmengine's wrapper, which also takes models on CPUs.
+    """The wrapper of mmengine, which also takes models on CPUs.
 
     There it has no device, and batch normalization that a config's ``sync_bn`` made synchronized is so by gloo.
 

@@ -42,8 +42,8 @@ class SparseCounter:
         """Add counts at some places.
 
         Args:
-            indices: One integer array (n,) for every axis.
-            counts: (n,) integers, negative ones too; they must not change afterwards.
+            indices: One integer array ``(n,)`` for every axis.
+            counts: ``(n,)`` integers, negative ones too; they must not change afterwards.
         """
         keys = np.zeros(len(counts), np.int64)
         for axis, size in zip(indices, self.shape, strict=True):
@@ -54,7 +54,11 @@ class SparseCounter:
             self._sum_up()
 
     def merge(self, other: "SparseCounter") -> None:
-        """Add all counts of another counter of the same shape."""
+        """Add all counts of another counter.
+
+        Raises:
+            ValueError: If it is of another shape.
+        """
         if self.shape != other.shape:
             raise ValueError(f"counts of shape {other.shape} cannot be added to counts of shape {self.shape}")
         other._sum_up()
@@ -67,7 +71,11 @@ class SparseCounter:
         return self._sum.data.nbytes + self._sum.indices.nbytes
 
     def entries(self) -> tuple[np.ndarray, ...]:
-        """Places with a count other than zero, ascending, then the counts: (n,) int64 arrays, one an axis, one more."""
+        """Places with a count other than zero, ascending, and the counts.
+
+        Returns:
+            Int64 arrays ``(n,)``: an index for every axis, then the counts.
+        """
         self._sum_up()
         axes = []
         keys = self._sum.indices.astype(np.int64)
@@ -108,8 +116,11 @@ class LabelCounts:
         ties: Number of images by several such predicted ids and all true ids, ``(predicted ids, true ids)``.
         f_measure: Sum of the F-measures of all images, 0..1 each.
         images: Number of images.
-        images_with: (N + 1,) number of images by true id that occurs.
+        images_with: ``(N + 1,)`` number of images by true id that occurs.
         ignored_pixels: Number of ignored pixels.
+
+    Raises:
+        ValueError: If there is no category, or as many as the id of ignored pixels.
     """
 
     def __init__(
@@ -142,8 +153,8 @@ class LabelCounts:
         """Count one image.
 
         Args:
-            predicted: (H, W) integers in ``0..num_clusters``; a tensor is counted on its device.
-            true: (H, W) integers in ``0..num_categories``, or 1000 = ignored; of the same kind as ``predicted``.
+            predicted: ``(H, W)`` integers in ``0..num_clusters``; a tensor is counted on its device.
+            true: ``(H, W)`` integers in ``0..num_categories``, or 1000 = ignored; of the same kind as ``predicted``.
             name: What to call the image in a message.
 
         Raises:
@@ -194,12 +205,12 @@ class LabelCounts:
         self.ignored_pixels += other.ignored_pixels
 
     def shared_images(self) -> np.ndarray:
-        """Number of images that a predicted id and a category share, int64 (K, N)."""
+        """Number of images that a predicted id and a category share, int64 ``(K, N)``."""
         predicted, true, count = self.cooccurrence.entries()
         return self._dense(predicted, true, count)
 
     def shared_pixels(self) -> np.ndarray:
-        """Number of pixels that a predicted id and a category share, int64 (K, N)."""
+        """Number of pixels that a predicted id and a category share, int64 ``(K, N)``."""
         predicted, true, _, count = self.pixels.entries()
         return self._dense(predicted, true, count)
 
@@ -207,10 +218,10 @@ class LabelCounts:
         """Boundary pixels after matching.
 
         Args:
-            match: (K + 1,) one-to-one, the category of each predicted id or -1.
+            match: ``(K + 1,)`` one-to-one, the category of each predicted id or -1.
 
         Returns:
-            Four int64 arrays (n,): class whose predicted boundary a group of pixels lies on and class whose true
+            Four int64 arrays ``(n,)``: class whose predicted boundary a group of pixels lies on and class whose true
             boundary it lies on (-1 = none), size groups (bits into ``SIZES``), number of pixels.
 
         Raises:
@@ -226,7 +237,7 @@ class LabelCounts:
         Of several predicted ids with equally many pixels, the smallest category counts.
 
         Args:
-            match: (K + 1,) one-to-one, the category of each predicted id or -1.
+            match: ``(K + 1,)`` one-to-one, the category of each predicted id or -1.
 
         Raises:
             ValueError: If ``match`` gives one category to several predicted ids that occur.

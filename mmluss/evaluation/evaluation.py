@@ -34,8 +34,8 @@ class EvaluationResult:
 
     Attributes:
         scores: Scores in percent by name; after a sweep also the chosen ``threshold``.
-        classes: By class, each (N + 1,), as ``compute_scores`` returns it.
-        match: (K + 1,) category of each predicted id, -1 for none.
+        classes: By class, each ``(N + 1,)``, as ``compute_scores`` returns it.
+        match: ``(K + 1,)`` category of each predicted id, -1 for none.
         counts: What was counted, at the chosen threshold.
         sweep: What ``ThresholdSweep.compute`` returned, if there was one.
     """
@@ -50,7 +50,7 @@ class EvaluationResult:
         """Print the tables of classes and scores.
 
         Args:
-            names: (N + 1,) class names.
+            names: ``(N + 1,)`` class names.
         """
         print_log(f"scores by class (%)\n{class_table(names, self.classes, self.match)}", logger="current")
         print_log(f"scores (%)\n{score_table(self.scores)}", logger="current")
@@ -65,7 +65,7 @@ class EvaluationResult:
         """Write the files that are asked for.
 
         Args:
-            names: (N + 1,) class names.
+            names: ``(N + 1,)`` class names.
             settings: What the evaluation was made with, for the scores file.
             match_file: Where the matching goes, or None.
             scores_file: Where all figures go, or None.
@@ -152,9 +152,9 @@ class Evaluation:
 
         Args:
             counts: What ``new_counts`` gave.
-            predicted: (H, W) integers in 0..K; a tensor is counted on its device.
-            true: (H, W) integers in 0..N, or 1000 = ignored; of the same kind as ``predicted``.
-            score: (H, W) float foreground score, with thresholds only.
+            predicted: ``(H, W)`` integers in 0..K; a tensor is counted on its device.
+            true: ``(H, W)`` integers in 0..N, or 1000 = ignored; of the same kind as ``predicted``.
+            score: ``(H, W)`` float foreground score, with thresholds only.
             name: What to call the image in a message.
 
         Raises:
@@ -203,6 +203,10 @@ def merge_counts(total: LabelCounts | ThresholdSweep, other: LabelCounts | Thres
 
 def check_matching(matching: Matching, with_thresholds: bool) -> None:
     """Refuse a matching that is unknown, or that cannot be found at several thresholds.
+
+    Args:
+        matching: One of ``MATCHINGS``, or the path of a ``match.json``.
+        with_thresholds: Whether it is to be found at several thresholds.
 
     Raises:
         ValueError: Saying what is expected.

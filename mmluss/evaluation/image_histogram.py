@@ -28,9 +28,9 @@ class ImageHistogram:
     """Joint histogram of one image.
 
     Attributes:
-        predicted: (P,) int64, the predicted ids that occur, ascending.
-        true: (G,) int64, the true ids that occur, ascending; 1000 = ignored may be among them.
-        pixels: (P, G, 2, 2) int64 number of pixels by predicted id, true id, whether the pixel lies on a true
+        predicted: ``(P,)`` int64, the predicted ids that occur, ascending.
+        true: ``(G,)`` int64, the true ids that occur, ascending; 1000 = ignored may be among them.
+        pixels: ``(P, G, 2, 2)`` int64 number of pixels by predicted id, true id, whether the pixel lies on a true
             boundary, and whether it lies on a predicted boundary (never, where boundaries are not asked for).
     """
 
@@ -43,8 +43,8 @@ def check_label_maps(predicted: np.ndarray | torch.Tensor, true: np.ndarray | to
     """Check that two maps are label maps of one image.
 
     Args:
-        predicted: (H, W) integers.
-        true: (H, W) integers.
+        predicted: ``(H, W)`` integers.
+        true: ``(H, W)`` integers.
         name: What to call the image in a message.
 
     Raises:
@@ -64,8 +64,8 @@ def check_ids(predicted: np.ndarray, true: np.ndarray, num_clusters: int, num_ca
     """Check the ids that occur in two label maps.
 
     Args:
-        predicted: (P,) predicted ids, ascending; expected in ``0..num_clusters``.
-        true: (G,) true ids, ascending; expected in ``0..num_categories``, or 1000 = ignored.
+        predicted: ``(P,)`` predicted ids, ascending; expected in ``0..num_clusters``.
+        true: ``(G,)`` true ids, ascending; expected in ``0..num_categories``, or 1000 = ignored.
         num_clusters: Largest predicted id K.
         num_categories: Number of categories N.
         name: What to call the image in a message.
@@ -89,8 +89,8 @@ def image_histogram(
     """Joint histogram of a predicted and a true label map.
 
     Args:
-        predicted: (H, W) integers; a tensor is counted on its device.
-        true: (H, W) integers, of the same kind as ``predicted``.
+        predicted: ``(H, W)`` integers; a tensor is counted on its device.
+        true: ``(H, W)`` integers, of the same kind as ``predicted``.
         boundaries: Whether to tell pixels on boundaries (3 % of the image diagonal wide) from others.
         name: What to call the image in a message.
 
@@ -141,7 +141,7 @@ def number_ids(labels: Map) -> tuple[Map, Map]:
         labels: Integers of any shape; an array or a tensor on any device.
 
     Returns:
-        The ids that occur, (n,) int64 ascending, and indices into them, int64 in the shape of ``labels``.
+        The ids that occur, ``(n,)`` int64 ascending, and indices into them, int64 in the shape of ``labels``.
     """
     low, high = int(labels.min()), int(labels.max())
     if isinstance(labels, torch.Tensor):
@@ -171,13 +171,13 @@ def window_reduce(values: Map, size: int, combine: Callable[[Map, Map], Map]) ->
     Takes about 2 log2(size) operations on the whole map, by doubling windows.
 
     Args:
-        values: (H, W), H and W at least ``size``; an array or a tensor.
+        values: ``(H, W)``, H and W at least ``size``; an array or a tensor.
         size: Side of the windows.
         combine: Of two maps the combination pixel by pixel; associative, and of a value with itself that value, such as
             a maximum.
 
     Returns:
-        (H - size + 1, W - size + 1), entry (y, x) for the window that begins there.
+        ``(H - size + 1, W - size + 1)``, entry ``(y, x)`` for the window that begins there.
     """
     for axis in (0, 1):
         covered = 1
@@ -192,15 +192,17 @@ def window_reduce(values: Map, size: int, combine: Callable[[Map, Map], Map]) ->
 def boundary_bits(maps: tuple[Map, ...], width: int) -> Map:
     """Boundary pixels of several label maps of one image: those that ``width`` erosions by a 3x3 square remove.
 
+    The boundaries of Boundary IoU (Cheng et al., arXiv 2103.16562).
+
     A pixel is inside its region if the ``(2 width + 1)``-square around it lies in the image and holds one label, that
     is, if every 2x2 block of that square holds one label.
 
     Args:
-        maps: At most 8 label maps (H, W) of any integer dtype; arrays, or tensors on one device.
+        maps: At most 8 label maps ``(H, W)`` of any integer dtype; arrays, or tensors on one device.
         width: Number of erosions, at least 1.
 
     Returns:
-        (H, W) uint8, of the same kind; bit i is set where a pixel lies on a boundary of map i.
+        ``(H, W)`` uint8, of the same kind; bit i is set where a pixel lies on a boundary of map i.
     """
     height, length = maps[0].shape
     everywhere = (1 << len(maps)) - 1
@@ -221,7 +223,7 @@ def boundary_bits(maps: tuple[Map, ...], width: int) -> Map:
 
 
 def boundary_mask(labels: Map, width: int) -> Map:
-    """Boundary pixels of one label map, (H, W) bool; as ``boundary_bits``."""
+    """Boundary pixels of one label map, ``(H, W)`` bool; as ``boundary_bits``."""
     return boundary_bits((labels,), width) == 1
 
 
@@ -233,7 +235,7 @@ def frame_mask(shape: tuple[int, int], width: int) -> np.ndarray:
         width: Width of the frame in pixels.
 
     Returns:
-        (H, W) bool.
+        ``(H, W)`` bool.
     """
     mask = np.ones(shape, bool)
     mask[width : shape[0] - width, width : shape[1] - width] = False
@@ -248,11 +250,11 @@ def size_split(pixels: np.ndarray, total: int) -> np.ndarray:
     """Size group of each category of an image by its share of the image in percent, rounded up.
 
     Args:
-        pixels: (n,) number of pixels of each category.
+        pixels: ``(n,)`` number of pixels of each category.
         total: Number of pixels of the image that are not ignored.
 
     Returns:
-        (n,) int64, an index into ``SIZES``: a share of at most 5, 25, 50 percent, or above.
+        ``(n,)`` int64, an index into ``SIZES``: a share of at most 5, 25, 50 percent, or above.
     """
     # The benchmark divides in single precision, which decides shares that are a hair above a limit.
     shares = np.ceil(np.float32(100) * np.asarray(pixels, np.float32) / np.float32(total))
@@ -265,19 +267,19 @@ def size_bits(pixels: np.ndarray, ids: np.ndarray, total: int) -> np.ndarray:
     Pixels of a category count for the group of that category, pixels of 0 for every group that occurs in the image.
 
     Args:
-        pixels: (n,) number of pixels of each true id.
-        ids: (n,) distinct true ids, 0 among them or not.
+        pixels: ``(n,)`` number of pixels of each true id.
+        ids: ``(n,)`` distinct true ids, 0 among them or not.
         total: Number of pixels of the image that are not ignored.
 
     Returns:
-        (n,) int64, bit s set if the pixels count for group ``SIZES[s]``.
+        ``(n,)`` int64, bit s set if the pixels count for group ``SIZES[s]``.
     """
     bits = np.where((ids > 0) & (pixels > 0), 1 << size_split(pixels, max(total, 1)), 0)
     return np.where(ids == 0, np.bitwise_or.reduce(bits, initial=0), bits)
 
 
 def f_measure(shared: ArrayLike, predicted: ArrayLike, true: ArrayLike) -> np.ndarray:
-    """F-measure of foreground with beta^2 = 0.3, from numbers of pixels: 0 where one side has no foreground.
+    """F-measure of foreground (Achanta et al., 2009), beta^2 = 0.3, from pixels; 0 where one side has no foreground.
 
     Args:
         shared: Pixels that are foreground in both; any shape.

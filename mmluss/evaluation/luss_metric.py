@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,8 +26,9 @@ class LUSSMetric(BaseMetric):
     """Scores of large-scale unsupervised semantic segmentation, from one pass over the data set.
 
     Reads ``pred_sem_seg`` and ``gt_sem_seg`` of each data sample; with ``thresholds`` instead of ``pred_sem_seg`` the
-    fields ``pred_category`` (predicted ids before thresholding) and ``foreground_score``. Ids are 0 = other, 1..N, and
-    in the ground truth 1000 = ignored; the data set has N + 1 ``classes``. Predictions on a GPU are counted there.
+    fields ``pred_category`` (predicted ids before thresholding) and ``foreground_score``. Predicted ids are 0 =
+    other and 1..K, true ones 0 = other, 1..N and 1000 = ignored; the data set has N + 1 ``classes``. Predictions on a
+    GPU are counted there.
 
     The result holds, in percent, ``mIoU``, ``Acc``, ``FMeasure``, ``S``, ``MS``, ``ML``, ``L`` and with boundaries
     ``mBIoU``, ``BS``, ``BMS``, ``BML``, ``BL``; with thresholds also the chosen ``threshold``: the first one of the
@@ -88,7 +89,7 @@ class LUSSMetric(BaseMetric):
         boundaries: bool = True,
         num_clusters: int | None = None,
         count_ignored_area: bool = False,
-        collect_device: str = "cpu",
+        collect_device: Literal["cpu", "gpu"] = "cpu",
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
@@ -123,7 +124,7 @@ class LUSSMetric(BaseMetric):
 
         Args:
             data_batch: Not used.
-            data_samples: Data samples as dicts, with maps (1, H, W).
+            data_samples: Data samples as dicts, with maps ``(1, H, W)``.
 
         Raises:
             ValueError: Naming the image, if sizes differ, an id is out of range or a field is missing.

@@ -21,11 +21,12 @@ def assign_one_to_one(counts: np.ndarray) -> np.ndarray:
     """One-to-one assignment of predicted ids to categories with the largest total count.
 
     Args:
-        counts: (K, N) non-negative; images or pixels that predicted id i + 1 and category j + 1 share.
+        counts: ``(K, N)`` non-negative; images or pixels that predicted id i + 1 and category j + 1 share.
 
     Returns:
-        Int64 (K + 1,), the category of each predicted id: 0 for 0, and ``UNMATCHED`` for the K - N predicted ids that
-        are left over where K > N. Predicted ids that share nothing with any free category get an arbitrary free one.
+        Int64 ``(K + 1,)``, the category of each predicted id: 0 for 0, and ``UNMATCHED`` for the K - N predicted ids
+        that are left over where K > N. Predicted ids that share nothing with any free category get an arbitrary free
+        one.
 
     Example:
         >>> assign_one_to_one(np.array([[5, 4], [9, 0]])).tolist()
@@ -49,10 +50,10 @@ def assign_majority(counts: np.ndarray) -> np.ndarray:
     """Many-to-one assignment: each predicted id goes to the category it shares most with (the smallest of several).
 
     Args:
-        counts: (K, N) non-negative; images or pixels that predicted id i + 1 and category j + 1 share.
+        counts: ``(K, N)`` non-negative; images or pixels that predicted id i + 1 and category j + 1 share.
 
     Returns:
-        Int64 (K + 1,), the category of each predicted id: 0 for 0, and ``UNMATCHED`` for ids that share nothing.
+        Int64 ``(K + 1,)``, the category of each predicted id: 0 for 0, and ``UNMATCHED`` for ids that share nothing.
 
     Example:
         >>> assign_majority(np.array([[5, 4], [9, 0]])).tolist()
@@ -69,7 +70,7 @@ def match_to_json(match: np.ndarray) -> str:
     """The text of ``match.json``: predicted id (ascending) to category, then "0": 0; unmatched ids are left out.
 
     Args:
-        match: (K + 1,) as the assignments return it.
+        match: ``(K + 1,)`` as the assignments return it.
     """
     pairs = {str(i): int(match[i]) for i in range(1, len(match)) if match[i] != UNMATCHED}
     return json.dumps({**pairs, "0": int(match[0])})
@@ -80,7 +81,7 @@ def write_match(path: str | os.PathLike, match: np.ndarray) -> None:
 
     Args:
         path: The file to write; its folder is made if need be.
-        match: (K + 1,) as the assignments return it.
+        match: ``(K + 1,)`` as the assignments return it.
     """
     with replace_file(path) as file:
         file.write(match_to_json(match).encode())
@@ -94,8 +95,8 @@ def read_match(path: str | os.PathLike, num_categories: int) -> np.ndarray:
         num_categories: Number of categories N, 0 aside.
 
     Returns:
-        Int64 (K + 1,), K the largest predicted id in the file; predicted ids without an entry are ``UNMATCHED``, and 0
-        without an entry goes to 0.
+        Int64 ``(K + 1,)``, K the largest predicted id in the file; predicted ids without an entry are ``UNMATCHED``,
+        and 0 without an entry goes to 0.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -130,13 +131,13 @@ def relabeling(match: np.ndarray, num_clusters: int, num_categories: int) -> np.
     """Look-up table that applies a matching to a label map and keeps unmatched ids apart from every category.
 
     Args:
-        match: (M + 1,) as ``read_match`` returns it; predicted ids above M count as unmatched.
+        match: ``(M + 1,)`` as ``read_match`` returns it; predicted ids above M count as unmatched.
         num_clusters: Largest predicted id K that the table takes.
         num_categories: Number of categories N.
 
     Returns:
-        Int64 (K + 1,): the category of a predicted id; N + i for an unmatched id i, so that it stays a region of its
-        own which is foreground and no category.
+        Int64 ``(K + 1,)``: the category of a predicted id; N + i for an unmatched id i, so that it stays a region of
+        its own which is foreground and no category.
     """
     table = np.arange(num_clusters + 1) + num_categories
     known = match[: num_clusters + 1]
@@ -147,7 +148,7 @@ def matched_metainfo(match: np.ndarray, num_clusters: int, dataset_meta: Mapping
     """Meta information of clusters that bear the names and colors of the categories they are matched to.
 
     Args:
-        match: (M + 1,) as ``read_match`` returns it.
+        match: ``(M + 1,)`` as ``read_match`` returns it.
         num_clusters: Number of clusters K.
         dataset_meta: That of the data set with N categories: ``classes``, and ``names`` and ``palette`` if it has them.
 

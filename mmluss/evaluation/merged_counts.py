@@ -28,7 +28,8 @@ class MergedCounts(LabelCounts):
     """``LabelCounts`` that stay exact under a many-to-one matching.
 
     Memory grows with the number of images, by 16 bytes for each id that occurs in one, and with the number of distinct
-    sets of predicted ids that meet within a boundary's width. Tensors are counted in host memory.
+    sets of predicted ids that meet within a boundary's width. Tensors are counted in host memory. The arguments are
+    those of ``LabelCounts``.
 
     Attributes:
         neighbors: Number of pixels by the set of predicted ids around it (an index into ``sets``, or ``INSIDE`` for
@@ -74,7 +75,11 @@ class MergedCounts(LabelCounts):
         self.present.add((np.full(len(true), image), true), np.ones(len(true), np.int64))
 
     def merge(self, other: LabelCounts) -> None:
-        """Add the counts of other images; as in ``LabelCounts``, and of the same class."""
+        """Add the counts of other images; as in ``LabelCounts``.
+
+        Raises:
+            ValueError: If the two count differently, or the other ones are not ``MergedCounts``.
+        """
         if not isinstance(other, MergedCounts):
             raise ValueError("counts of another class cannot be added to MergedCounts")
         images = self.images
@@ -129,7 +134,7 @@ class MergedCounts(LabelCounts):
         )
 
     def _surroundings(self, predicted: np.ndarray, near: np.ndarray, width: int) -> np.ndarray:
-        """Indices of the sets of ids around the pixels of a mask, (n,)."""
+        """Indices of the sets of ids around the pixels of a mask, ``(n,)``."""
         square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
         ids = np.unique(predicted)
         around = [cv2.dilate((predicted == i).view(np.uint8), square)[near] for i in ids]

@@ -30,7 +30,7 @@ def find_matching(counts: LabelCounts, matching: Matching) -> np.ndarray:
             shared pixels; 'majority': many-to-one, the category with the most shared pixels; 'identity'.
 
     Returns:
-        Int64 (K + 1,), -1 for predicted ids that stand for no category; 0 stands for 0.
+        Int64 ``(K + 1,)``, -1 for predicted ids that stand for no category; 0 stands for 0.
 
     Raises:
         ValueError: If ``matching`` is none of these.
@@ -51,13 +51,13 @@ def iou(predicted: np.ndarray, true: np.ndarray, pixels: np.ndarray, num_classes
     """Intersection over union of every class, TP / (T + P - TP + 1e-10).
 
     Args:
-        predicted: (n,) predicted class of a group of pixels; negative = none.
-        true: (n,) true class of these pixels; negative = none.
-        pixels: (n,) how many they are.
+        predicted: ``(n,)`` predicted class of a group of pixels; negative = none.
+        true: ``(n,)`` true class of these pixels; negative = none.
+        pixels: ``(n,)`` how many they are.
         num_classes: Number of classes.
 
     Returns:
-        IoU, float64 (num_classes,) in 0..1, 0 for absent classes; and the true pixels, float64 (num_classes,).
+        IoU, float64 ``(num_classes,)`` in 0..1, 0 for absent classes; and the true pixels, float64 ``(num_classes,)``.
     """
 
     def total(classes: np.ndarray, which: np.ndarray) -> np.ndarray:
@@ -73,12 +73,12 @@ def compute_scores(counts: LabelCounts, match: np.ndarray) -> tuple[dict[str, fl
 
     Args:
         counts: Counts of the data set.
-        match: (K + 1,) category of each predicted id, -1 for none.
+        match: ``(K + 1,)`` category of each predicted id, -1 for none.
 
     Returns:
         The scores: ``mIoU``, ``Acc``, ``FMeasure``, the mIoU by object size ``S``, ``MS``, ``ML``, ``L``, and, if
         boundaries were counted, ``mBIoU``, ``BS``, ``BMS``, ``BML``, ``BL``; NaN for a size that does not occur. Then
-        by class, each (N + 1,): ``IoU``, ``BIoU`` (if counted), ``pixels``, ``images``.
+        by class, each ``(N + 1,)``: ``IoU``, ``BIoU`` (if counted), ``pixels``, ``images``.
 
     Raises:
         ValueError: If nothing was counted.
@@ -116,9 +116,9 @@ def class_table(names: Sequence[str], classes: dict[str, np.ndarray], match: np.
     """Table of all classes.
 
     Args:
-        names: (N + 1,) class names, 0 = other first.
-        classes: By class, each (N + 1,), as ``compute_scores`` returns it.
-        match: (K + 1,) category of each predicted id, -1 for none.
+        names: ``(N + 1,)`` class names, 0 = other first.
+        classes: By class, each ``(N + 1,)``, as ``compute_scores`` returns it.
+        match: ``(K + 1,)`` category of each predicted id, -1 for none.
     """
     table = PrettyTable()
     table.add_column("Id", list(range(len(names))))
@@ -151,9 +151,9 @@ def score_report(
     Args:
         counts: What was counted.
         scores: The scores.
-        classes: By class, each (N + 1,).
-        names: (N + 1,) class names.
-        match: (K + 1,) category of each predicted id, -1 for none.
+        classes: By class, each ``(N + 1,)``.
+        names: ``(N + 1,)`` class names.
+        match: ``(K + 1,)`` category of each predicted id, -1 for none.
         sweep: What ``ThresholdSweep.compute`` returned, if there was one.
 
     Returns:

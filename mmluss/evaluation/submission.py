@@ -99,7 +99,7 @@ def check_predictions(
         folder: Folder of predictions ``CATEGORY/NAME.png``.
         names: Names ``CATEGORY/NAME`` of all test images.
         num_categories: Number of categories N: the largest id allowed.
-        match: (K + 1,) category of each predicted id; None if ids are categories. Ids without category are refused.
+        match: ``(K + 1,)`` category of each predicted id; None if ids are categories. Ids without category are refused.
         sizes: Height and width of the images by name, where they are known.
 
     Raises:
@@ -153,7 +153,7 @@ def write_submission(
         folder: Folder of predictions ``CATEGORY/NAME.png``, checked.
         names: Names ``CATEGORY/NAME`` of all test images.
         method: Description of the method.
-        match: (K + 1,) category of each predicted id for the unsupervised protocol; None if ids are categories.
+        match: ``(K + 1,)`` category of each predicted id for the unsupervised protocol; None if ids are categories.
     """
     with replace_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for parent in sorted({os.path.dirname(name) for name in names} - {""}):

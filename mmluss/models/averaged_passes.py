@@ -17,7 +17,7 @@ from mmluss.models.luss_segmentor import LUSSSegmentor
 
 @MODELS.register_module()
 class LUSSTTAModel(SegTTAModel):
-    """mmseg's ``SegTTAModel`` for ``LUSSSegmentor``, which keeps no logits at the size of the image.
+    """The ``SegTTAModel`` of mmseg for ``LUSSSegmentor``, which keeps no logits at the size of the image.
 
     Probabilities are averaged at the size of the largest feature map, as many numbers as there fit in memory. Their
     logarithms are then taken for logits, so that one pass alone gives what the model gives without augmentation, and
@@ -68,10 +68,10 @@ def average_passes(logits: Sequence[Tensor]) -> Tensor:
     """Logarithms of the mean probabilities of several passes over an image.
 
     Args:
-        logits: ``(N + 1, h, w)`` each, of several sizes over the same area.
+        logits: ``(K + 1, h, w)`` each, of several sizes over the same area.
 
     Returns:
-        ``(N + 1, h, w)`` float32 of the largest of the sizes.
+        ``(K + 1, h, w)`` float32 of the largest of the sizes.
     """
     size = max(maps.shape[1] for maps in logits), max(maps.shape[2] for maps in logits)
     total = logits[0].new_zeros((len(logits[0]), *size), dtype=torch.float32)

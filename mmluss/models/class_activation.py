@@ -47,10 +47,10 @@ class ClassActivationSegmentor(BaseSegmentor):
         data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
         test_cfg: Likewise.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
 
     Raises:
-        ValueError: If the threshold is out of range, or, at work, if an image comes without its label.
+        ValueError: If the threshold is out of range.
     """
 
     def __init__(
@@ -86,7 +86,10 @@ class ClassActivationSegmentor(BaseSegmentor):
 
         Returns:
             Data samples with ``pred_sem_seg`` (0..N), ``pred_category`` (the image's class everywhere) and
-            ``foreground_score`` (the activation), each ``(1, H, W)``.
+            ``foreground_score`` (the activation, 0..1), each ``(1, H, W)``.
+
+        Raises:
+            ValueError: Naming the image, if ``image_labels`` is set and it comes without its label.
         """
         if data_samples is None:
             data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]

@@ -8,7 +8,7 @@ def stretch_scores(score: Tensor) -> Tensor:
     """Scores of each image stretched to 0..1: its least becomes 0, its greatest 1.
 
     Args:
-        score: (..., H, W), any floating dtype; the last two dimensions are one image.
+        score: ``(..., H, W)``, any floating dtype; the last two dimensions are one image.
 
     Returns:
         The same shape, float32. An image whose scores are all alike becomes 0.
@@ -24,7 +24,7 @@ def foreground_weights(score: Tensor, power: float = 4.0) -> Tensor:
     Attention hardly differs within an image, so that an average weighted by it is mostly one of the background.
 
     Args:
-        score: (..., H, W), any floating dtype; the last two dimensions are one image.
+        score: ``(..., H, W)``, any floating dtype; the last two dimensions are one image.
         power: The larger, the more only the best pixels count.
 
     Returns:

@@ -18,13 +18,13 @@ def grabcut_areas(score: np.ndarray, threshold: float, sure_foreground: float, s
     survive however unequal their scores are.
 
     Args:
-        score: (H, W) float32.
+        score: ``(H, W)`` float32.
         threshold: Foreground is likely at and above it.
         sure_foreground: Quantile of a part's scores, in 0..1, from which on its pixels are sure foreground.
         sure_background: Quantile of the scores below the threshold, up to which pixels are sure background.
 
     Returns:
-        (H, W) uint8 of OpenCV's ``GC_BGD``, ``GC_FGD``, ``GC_PR_BGD``, ``GC_PR_FGD``.
+        ``(H, W)`` uint8 of OpenCV's ``GC_BGD``, ``GC_FGD``, ``GC_PR_BGD``, ``GC_PR_FGD``.
     """
     foreground = score >= threshold
     areas = np.where(foreground, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -43,12 +43,12 @@ def grabcut(photo: np.ndarray, areas: np.ndarray, iterations: int) -> np.ndarray
     """Foreground of a photo by GrabCut, always the same for the same input.
 
     Args:
-        photo: (H, W, 3) uint8.
-        areas: (H, W) uint8 of ``grabcut_areas``.
+        photo: ``(H, W, 3)`` uint8.
+        areas: ``(H, W)`` uint8 of ``grabcut_areas``.
         iterations: Rounds of color models and minimum cut.
 
     Returns:
-        (H, W) bool. Where all or nothing is foreground, or OpenCV finds no two color models, the areas as they are.
+        ``(H, W)`` bool. Where all or nothing is foreground, or OpenCV finds no two color models, the areas as they are.
     """
     likely = (areas == cv2.GC_FGD) | (areas == cv2.GC_PR_FGD)
     if likely.all() or not likely.any():
@@ -103,13 +103,13 @@ class GrabCut:
         """Foreground at a size of choice.
 
         Args:
-            photo: (H, W, 3) uint8, any order of channels.
-            score: (h, w) float32, over the same area.
+            photo: ``(H, W, 3)`` uint8, any order of channels.
+            score: ``(h, w)`` float32, over the same area.
             threshold: Foreground is likely where the score is at least this.
-            size: (H', W') of the result, pixels.
+            size: ``(H', W')`` of the result, pixels.
 
         Returns:
-            (H', W') bool.
+            ``(H', W')`` bool.
         """
         height, width = photo.shape[:2]
         scale = min(1.0, self.short_side / min(height, width))
@@ -125,11 +125,11 @@ def denormalized_photo(image: Tensor, preprocessor: nn.Module) -> np.ndarray:
     """The photo that a network's input was made from, in the network's order of channels.
 
     Args:
-        image: (3, H, W) normalized.
+        image: ``(3, H, W)`` normalized.
         preprocessor: Its ``mean`` and ``std`` normalized the image, if it has any.
 
     Returns:
-        (H, W, 3) uint8.
+        ``(H, W, 3)`` uint8.
     """
     mean, std = getattr(preprocessor, "mean", None), getattr(preprocessor, "std", None)
     if mean is not None and std is not None:

@@ -33,7 +33,7 @@ class KNNSegmentor(BaseSegmentor):
         data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
         test_cfg: Likewise.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
 
     Attributes:
         supports: Unit vectors ``(M, C)`` float32.

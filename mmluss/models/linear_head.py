@@ -20,14 +20,15 @@ class LinearHead(BaseDecodeHead):
 
     Args:
         in_channels: Channels C of the feature map.
-        num_classes: Categories and "other", N + 1.
+        num_classes: Clusters (semi-supervised: categories) and "other", K + 1.
         upsampling: Factor by which ``forward`` enlarges the logits.
         label_stride: The loss takes every so many-th row and column of the labels and resizes the logits to them
             (fine-tuning: 2). With None the labels are brought to the size of the logits, enlarged once more by
             ``loss_upsampling`` (semi-supervised protocol).
         loss_upsampling: See ``label_stride``.
         ignore_index: Label without loss; 1000 in ImageNet-S.
-        init_cfg: mmengine's initialization config; by default Kaiming by fan-out, with torch's uniform bias.
+        dropout_ratio: Share of the channels that are dropped while training, in 0..1.
+        init_cfg: Initialization config of mmengine; by default Kaiming by fan-out, with torch's uniform bias.
         **kwargs: As for mmseg's ``BaseDecodeHead``.
     """
 
@@ -58,14 +59,14 @@ class LinearHead(BaseDecodeHead):
         self.loss_upsampling = loss_upsampling
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Logits ``(B, N + 1, h, w)`` times ``upsampling`` of the backbone's feature maps."""
+        """Logits ``(B, K + 1, h, w)`` times ``upsampling`` of the backbone's feature maps."""
         return self._enlarge(self.cls_seg(self._transform_inputs(inputs)), self.upsampling)
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
         """Cross-entropy and pixel accuracy in percent at the resolution set by ``label_stride``.
 
         Args:
-            seg_logits: ``(B, N + 1, h, w)``.
+            seg_logits: ``(B, K + 1, h, w)``.
             batch_data_samples: Their ``gt_sem_seg`` is ``(1, H, W)``, all of one size.
         """
         labels = self._stack_batch_gt(batch_data_samples).float()

@@ -31,7 +31,7 @@ def image_to_image_loss(assignments: Sequence[Tensor], scores: Sequence[Tensor],
         temperature: Divides the scores, > 0.
 
     Returns:
-        Scalar: mean over assignment crops of the mean over all other crops.
+        Scalar, float32: mean over assignment crops of the mean over all other crops.
     """
     zero = scores[0].new_zeros(())
     per_crop = []
@@ -52,7 +52,7 @@ def deep_to_shallow_loss(
         temperature: Divides the scores, > 0.
 
     Returns:
-        Scalar: mean over both directions.
+        Scalar, float32: mean over both directions.
     """
     first, second = (
         assignment_cross_entropy(assignment, other, temperature)
@@ -70,7 +70,7 @@ def pixel_to_pixel_loss(predictions: Sequence[Tensor], embeddings: Sequence[Tens
             Positions outside of a crop are zero and count with cosine 0.
 
     Returns:
-        Scalar in [-1, 1].
+        Scalar in [-1, 1], float32.
 
     Example:
         >>> import torch

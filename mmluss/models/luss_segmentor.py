@@ -18,13 +18,13 @@ from mmluss.models.resized_argmax import label_map
 
 @MODELS.register_module()
 class LUSSSegmentor(EncoderDecoder):
-    """mmseg's ``EncoderDecoder`` with the benchmark's inference and as many classes as memory for one.
+    """The ``EncoderDecoder`` of mmseg with the benchmark's inference and as many classes as memory for one.
 
     Differences: the decode head's ``in_channels`` may be left out (the backbone is asked); logits go to the original
     size in one step; ``seg_logits`` are not kept, since 920 classes at full size do not fit in memory. ``test_cfg``
     takes ``max_resolution`` (default 1000) and ``limited_side`` (default ``height``), see ``label_map``; ``refine``,
     config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default None);
-    ``one_category`` (default False): all foreground of an image gets the category that is most probable in it, for
+    ``one_category`` (default False): all foreground of an image gets the class that is most probable in it, for
     sets with one thing a photo; and ``head_logits`` (default False): keep the logits at the head's own size, from which
     scores can be made.
 
@@ -50,8 +50,8 @@ class LUSSSegmentor(EncoderDecoder):
             data_samples: Their ``ori_shape`` is the size of the result; without them it is that of the input.
 
         Returns:
-            Data samples with ``pred_sem_seg`` ``(1, H, W)`` int64 in 0..N and, where ``test_cfg`` asks for them,
-            ``head_logits`` ``(N + 1, h, w)``.
+            Data samples with ``pred_sem_seg`` ``(1, H, W)`` int64 in 0..K and, where ``test_cfg`` asks for them,
+            ``head_logits`` ``(K + 1, h, w)``.
         """
         if data_samples is None:
             data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
@@ -67,19 +67,19 @@ class LUSSSegmentor(EncoderDecoder):
 
         Args:
             image: Normalized image ``(3, H, W)``.
-            logits: ``(N + 1, h, w)`` over the same area.
+            logits: ``(K + 1, h, w)`` over the same area.
             size: Height and width of the result, pixels.
 
         Returns:
-            Ids of that size, int64 in 0..N.
+            Ids of that size, int64 in 0..K.
         """
         test_cfg = self.test_cfg or {}
         refine = None if test_cfg.get("refine") is None else TASK_UTILS.build(test_cfg["refine"])
         limits = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
         if refine is None and not test_cfg.get("one_category"):
             return label_map(logits, size, *limits)
-        categories, background = foreground_categories(logits, bool(test_cfg.get("one_category")))
-        labels = label_map(categories, size, *limits) + 1
+        class_logits, background = foreground_logits(logits, bool(test_cfg.get("one_category")))
+        labels = label_map(class_logits, size, *limits) + 1
         foreground = 1 - background
         if refine is None:
             kept = F.interpolate(foreground[None, None], size=labels.shape, mode="bilinear")[0, 0] >= 0.5
@@ -90,18 +90,18 @@ class LUSSSegmentor(EncoderDecoder):
         return torch.where(kept, labels, 0)
 
 
-def foreground_categories(logits: Tensor, one_category: bool) -> tuple[Tensor, Tensor]:
-    """Logits of the categories alone, and the probability of the background.
+def foreground_logits(logits: Tensor, one_category: bool) -> tuple[Tensor, Tensor]:
+    """Logits of all classes but the background, and the probability of the background.
 
     Args:
-        logits: ``(N + 1, h, w)``, the background's first.
-        one_category: Whether the most probable category of the image takes all positions.
+        logits: ``(K + 1, h, w)``, the background's first.
+        one_category: Whether the most probable class of the image takes all positions.
 
     Returns:
-        ``(N, h, w)`` float32 whose argmax is the category less one, and ``(h, w)`` float32 in 0..1.
+        ``(K, h, w)`` float32 whose argmax is the predicted id less one, and ``(h, w)`` float32 in 0..1.
     """
     probability = logits.float().softmax(dim=0)
-    categories = logits[1:].float()
+    foreground = logits[1:].float()
     if one_category:
-        categories = probability[1:].mean(dim=(1, 2), keepdim=True).expand_as(categories)
-    return categories, probability[0]
+        foreground = probability[1:].mean(dim=(1, 2), keepdim=True).expand_as(foreground)
+    return foreground, probability[0]

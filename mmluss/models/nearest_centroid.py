@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmluss.utils.renamed_arguments import renamed_arguments
+
 MAX_SIMILARITIES = 2**24
 """Cosine similarities held at once: 64 MiB in float32."""
 
@@ -21,14 +23,14 @@ def nearest_centroids(
     in float32 (but never less than one position of each image).
 
     Args:
-        features: (B, C, h, w), any floating dtype; the length of a feature vector plays no part.
-        centroids: (K, C), any floating dtype; normalized here.
+        features: ``(B, C, h, w)``, any floating dtype; the length of a feature vector plays no part.
+        centroids: ``(K, C)``, any floating dtype; normalized here.
         max_similarities: Similarities (B x K x positions) computed at once.
-        image_evidence: (B, K) float32 added to the cosines of all positions of an image, so that they share what the
-            whole image looks like; None for none.
+        image_evidence: ``(B, K)`` float32 added to the cosines of all positions of an image, so that they share what
+            the whole image looks like; None for none.
 
     Returns:
-        (B, h, w) int64 in 1..K.
+        ``(B, h, w)`` int64 in 1..K.
 
     Raises:
         ValueError: The channels of features and centroids differ, or there is no centroid.
@@ -56,23 +58,24 @@ def nearest_centroids(
     return torch.cat(nearest, dim=1).view(features.shape[0], *features.shape[2:]) + 1
 
 
+@renamed_arguments({"category": "cluster"}, "resize_pixel_labels")
 def resize_pixel_labels(
-    category: Tensor, score: Tensor, size: tuple[int, int], threshold: float | Tensor | None
+    cluster: Tensor, score: Tensor, size: tuple[int, int], threshold: float | Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Label map at image size: category by nearest, score by bilinear (align_corners False), 0 where score < threshold.
+    """Label map at image size: cluster by nearest, score by bilinear (align_corners False), 0 where score < threshold.
 
     Args:
-        category: (h, w) integer ids at feature resolution.
-        score: (h', w') foreground score at feature resolution, or at image size already (a saliency map), which leaves
-            it as it is.
-        size: (H, W) of the image, pixels.
-        threshold: Foreground threshold, compared with the score in float32; None keeps the category of every pixel.
+        cluster: ``(h, w)`` integer ids 1..K at feature resolution.
+        score: ``(h', w')`` foreground score at feature resolution, or at image size already (a saliency map), which
+            leaves it as it is.
+        size: ``(H, W)`` of the image, pixels.
+        threshold: Foreground threshold, compared with the score in float32; None keeps the cluster of every pixel.
 
     Returns:
-        Label (H, W) int64 and score (H, W) float32.
+        Label ``(H, W)`` int64 and score ``(H, W)`` float32.
     """
     size = (int(size[0]), int(size[1]))
-    label = F.interpolate(category[None, None].float(), size=size, mode="nearest")[0, 0].long()
+    label = F.interpolate(cluster[None, None].float(), size=size, mode="nearest")[0, 0].long()
     score = F.interpolate(score[None, None].float(), size=size, mode="bilinear", align_corners=False)[0, 0]
     if threshold is None:
         return label, score

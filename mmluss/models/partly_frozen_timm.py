@@ -11,7 +11,7 @@ from torch import nn
 
 @MODELS.register_module()
 class PartlyFrozenTIMMBackbone(TIMMBackbone):
-    """mmpretrain's ``TIMMBackbone`` with the ``frozen_stages`` and ``norm_eval`` of other OpenMMLab backbones.
+    """The ``TIMMBackbone`` of mmpretrain with the ``frozen_stages`` and ``norm_eval`` of other OpenMMLab backbones.
 
     Frozen stages need no backward pass, which on large feature maps is most of the work, and keep their batch
     statistics. Unlike its base class it outlives ``sync_bn="torch"`` in networks whose norms include the activation,
@@ -48,7 +48,7 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
     def add_module(self, name: str, module: nn.Module) -> None:
         """Add a child; one that comes back from torch's conversion to SyncBatchNorm gets its activations back.
 
-        torch turns a norm that includes an activation into one without, and puts the network back by this method.
+        PyTorch turns a norm that includes an activation into one without, and puts the network back by this method.
 
         Raises:
             ValueError: If the norms were converted to others than torch's ``SyncBatchNorm``.

@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +43,7 @@ class PASSPretrainer(BaseModel):
         epsilon: Entropy regularization of the assignment, > 0.
         sinkhorn_iterations: Rounds of balancing.
         data_preprocessor: Config, usually of ``LUSSDataPreProcessor``.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
 
     Raises:
         ValueError: If there are fewer weights than losses, or a shallow stage that the backbone does not return.
@@ -111,7 +111,9 @@ class PASSPretrainer(BaseModel):
         self.shallow_stages = tuple(shallow_stages)
         self.loss_weights = tuple(loss_weights)
 
-    def forward(self, inputs: Any, data_samples: list | None = None, mode: str = "tensor") -> dict | tuple[Tensor, ...]:
+    def forward(
+        self, inputs: Any, data_samples: list | None = None, mode: Literal["loss", "tensor"] = "tensor"
+    ) -> dict | tuple[Tensor, ...]:
         """Losses of a multi-crop batch (``mode='loss'``) or feature maps of images (``mode='tensor'``).
 
         Args:
@@ -119,6 +121,9 @@ class PASSPretrainer(BaseModel):
                 ``(B, 3, H, W)`` for ``mode='tensor'``.
             data_samples: Not used; pretraining knows no labels.
             mode: ``loss`` or ``tensor``.
+
+        Raises:
+            ValueError: If the mode is another one: there is nothing to predict yet.
         """
         if mode == "loss":
             return self.loss(inputs["crops"], inputs["grid"])
@@ -153,7 +158,15 @@ class PASSPretrainer(BaseModel):
         return embeddings, large_maps
 
     def shallow_scores(self, stage: int, large_maps: Sequence[Tensor]) -> Tensor:
-        """Scores ``(2 * B, K)`` of one stage's embeddings; no gradient reaches the prototypes."""
+        """Scores of one stage's embeddings; no gradient reaches the prototypes.
+
+        Args:
+            stage: Number of the stage, 4 for the deepest.
+            large_maps: Feature maps of the two large crops, each ``(2 * B, C, h, w)``, the deepest last.
+
+        Returns:
+            Cosine similarities ``(2 * B, K)`` to the prototypes, crop by crop.
+        """
         projected = self.shallow_projectors[f"stage{stage}"](large_maps[stage - _DEEPEST_STAGE - 1])
         return self.prototypes.forward_detached(F.normalize(projected.float(), dim=1))
 

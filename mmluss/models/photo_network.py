@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.onnx.operators import shape_as_tensor
 
 from mmluss.models.foreground_score import stretch_scores
-from mmluss.models.luss_segmentor import LUSSSegmentor, foreground_categories
+from mmluss.models.luss_segmentor import LUSSSegmentor, foreground_logits
 from mmluss.models.pixel_attention_segmentor import PixelAttentionSegmentor
 from mmluss.models.resized_argmax import argmax_in_blocks
 
@@ -28,7 +28,7 @@ class PhotoNetwork(nn.Module):
         model: A fine-tuned model, or one of pixel attention with centroids.
         side: Pixels that ``edge`` is brought to first, the other one in proportion.
         edge: 'short', 'long', 'width' or 'height'.
-        targets: ``N + 1`` ids that the model's ids count as; by default themselves.
+        targets: ``K + 1`` ids that the model's ids count as; by default themselves.
         divisor: Both sides are then enlarged to a multiple of it.
 
     Raises:
@@ -72,7 +72,7 @@ class PhotoNetwork(nn.Module):
         return labels.int()
 
     def maps(self, photo: Tensor) -> Tensor:
-        """What labels are taken from: logits ``(N + 1, h, w)``, or cosines to K centroids and the score on top."""
+        """What labels are taken from: logits ``(K + 1, h, w)``, or cosines to K centroids and the score on top."""
         image = self._network_input(photo)
         if isinstance(self.model, LUSSSegmentor):
             return self.model._forward(image)[0].float()
@@ -105,9 +105,9 @@ class PhotoNetwork(nn.Module):
         working = _limited(size, test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height"))
         pixels = _pixels(working)
         if test_cfg.get("one_category"):
-            categories, background = foreground_categories(logits, True)
+            class_logits, background = foreground_logits(logits, True)
             enlarged = F.interpolate(1 - background[None, None], size=pixels, mode="bilinear", align_corners=False)
-            labels = torch.where(enlarged[0, 0] >= 0.5, argmax_in_blocks(categories, pixels, CLASSES_AT_ONCE) + 1, 0)
+            labels = torch.where(enlarged[0, 0] >= 0.5, argmax_in_blocks(class_logits, pixels, CLASSES_AT_ONCE) + 1, 0)
         else:
             labels = argmax_in_blocks(logits, pixels, CLASSES_AT_ONCE)
         return _nearest(labels, size)
@@ -153,7 +153,7 @@ def _attention_labels(maps: Tensor, threshold: Tensor, size: Tensor) -> Tensor:
     return torch.where(score >= threshold, _nearest(maps[:-1].argmax(dim=0) + 1, size), 0)
 
 
-def _limited(size: Tensor, most: int, side: str) -> Tensor:
+def _limited(size: Tensor, most: int, side: Literal["height", "long"]) -> Tensor:
     """Size at which a photo is labeled; see ``label_map``."""
     if most <= 0:
         return size

@@ -28,11 +28,14 @@ class PixelAttentionHead(BaseModule):
         image_evidence: Weight of the image embedding's cosine that is added to each pixel's; 0 is the published method.
         pooling: What features are weighted by where an image is clustered and named as a whole: their "attention" (the
             published method), or the "foreground", relative scores to the fourth power.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
 
     Attributes:
         centroids: ``(K, C)`` float32, empty before clustering.
         threshold: Foreground threshold on the mean attention, scalar in [0, 1], NaN before clustering.
+
+    Raises:
+        ValueError: If ``foreground`` or ``pooling`` is unknown.
     """
 
     def __init__(
@@ -100,7 +103,7 @@ class PixelAttentionHead(BaseModule):
             feature_map: Deepest map of the backbone, ``(B, C, h, w)``.
 
         Returns:
-            Features, not normalized, and attention in [0, 1], each ``(B, C, 4 * h, 4 * w)``.
+            Features, not normalized, and attention in [0, 1], each ``(B, C, upsampling * h, upsampling * w)``.
         """
         features = self._enlarged(feature_map)
         attention = torch.sigmoid(self.layers(F.normalize(features, dim=1)) + self.offset)
@@ -135,7 +138,15 @@ class PixelAttentionHead(BaseModule):
         return (features.float() * weights.float()).mean(dim=(2, 3))
 
     def pooled(self, features: Tensor, attention: Tensor) -> Tensor:
-        """Weighted average over positions, ``(B, C)`` float32, of what ``forward`` gives; not normalized."""
+        """Average over positions, weighted as ``pooling`` says.
+
+        Args:
+            features: ``(B, C, h, w)`` of ``forward``.
+            attention: Of ``forward``, of the same shape, in [0, 1].
+
+        Returns:
+            ``(B, C)`` float32, not normalized.
+        """
         weights = attention.float()
         if self.pooling == "foreground":
             weights = foreground_weights(weights.mean(dim=1, keepdim=True))

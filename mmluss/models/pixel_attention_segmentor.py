@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,8 @@ from mmluss.models.projectors import ImageProjector
 from mmluss.models.prototypes import Prototypes
 from mmluss.models.swapped_prediction import SwappedPrediction
 
-PRETRAINED_PARTS = ("backbone", "projector", "prototypes")
+PretrainedPart = Literal["backbone", "projector", "prototypes"]
+PRETRAINED_PARTS: tuple[PretrainedPart, ...] = get_args(PretrainedPart)
 """What a checkpoint of ``PASSPretrainer`` has for step 2.1."""
 
 
@@ -49,7 +50,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         train_cfg: Accepted because mmseg's tools expect the key; nothing is read from it.
         test_cfg: ``refine``: config of what refines the foreground against the photo, such as ``dict(type="GrabCut")``;
             by default nothing.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
 
     Raises:
         ValueError: If there is no such part to read.
@@ -70,7 +71,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
         decode_head: dict | None = None,
         queue: dict | None = None,
         pretrained: str | None = None,
-        pretrained_parts: Sequence[str] = PRETRAINED_PARTS,
+        pretrained_parts: Sequence[PretrainedPart] = PRETRAINED_PARTS,
         image_projector: bool = True,
         train_projector: bool = False,
         temperature: float = 0.1,
@@ -178,15 +179,15 @@ class PixelAttentionSegmentor(BaseSegmentor):
             data_samples: Their ``ori_shape`` is the size of the result; without them it is that of the input.
 
         Returns:
-            Data samples with ``pred_sem_seg`` (0..K), ``pred_category`` (1..K, before the threshold) and
+            Data samples with ``pred_sem_seg`` (0..K), ``pred_category`` (cluster 1..K, before the threshold) and
             ``foreground_score``, each ``(1, H, W)``.
         """
         if data_samples is None:
             data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
-        categories, scores = self.pixel_scores(inputs)
-        for image, sample, category, score in zip(inputs, data_samples, categories, scores, strict=True):
+        clusters, scores = self.pixel_scores(inputs)
+        for image, sample, cluster, score in zip(inputs, data_samples, clusters, scores, strict=True):
             size = sample.metainfo["ori_shape"][:2]
-            full_category, full_score = resize_pixel_labels(category, score, size, threshold=-math.inf)
+            full_cluster, full_score = resize_pixel_labels(cluster, score, size, threshold=-math.inf)
             foreground = full_score >= self.decode_head.threshold
             if self.refine is not None:
                 photo = denormalized_photo(image, self.data_preprocessor)
@@ -195,11 +196,11 @@ class PixelAttentionSegmentor(BaseSegmentor):
                     photo, score.detach().cpu().numpy(), threshold, (full_score.shape[0], full_score.shape[1])
                 )
                 foreground = torch.from_numpy(found).to(foreground.device)
-            label = torch.where(foreground, full_category, 0)
+            label = torch.where(foreground, full_cluster, 0)
             sample.set_data(
                 dict(
                     pred_sem_seg=PixelData(data=label[None]),
-                    pred_category=PixelData(data=full_category[None]),
+                    pred_category=PixelData(data=full_cluster[None]),
                     foreground_score=PixelData(data=full_score[None]),
                 )
             )

@@ -10,8 +10,8 @@ def pixel_accuracy(logits: Tensor, labels: Tensor, ignore_index: int = -100) -> 
     """Share of the pixels that count whose largest logit is that of their label.
 
     Args:
-        logits: ``(B, N, H, W)``.
-        labels: ``(B, H, W)`` int64 in 0..N-1, or ``ignore_index``.
+        logits: ``(B, K + 1, H, W)``.
+        labels: ``(B, H, W)`` int64 in 0..K, or ``ignore_index``.
         ignore_index: Label of the pixels that do not count.
 
     Returns:
@@ -42,8 +42,8 @@ class PixelCrossEntropy(nn.Module):
         """The loss, a scalar float32; 0 where no pixel counts.
 
         Args:
-            logits: ``(B, N, H, W)``.
-            labels: ``(B, H, W)`` int64 in 0..N-1, or ``ignore_index``.
+            logits: ``(B, K + 1, H, W)``.
+            labels: ``(B, H, W)`` int64 in 0..K, or ``ignore_index``.
             ignore_index: Label of the pixels that do not count.
         """
         total = F.cross_entropy(logits.float(), labels, ignore_index=ignore_index, reduction="sum")

@@ -14,16 +14,16 @@ from mmluss.models.linear_head import LinearHead
 class PixelShuffleHead(LinearHead):
     """A 1x1 convolution to P x P predictions a position, laid out as logits P times as large.
 
-    Channel ``(row * P + column) * (N + 1) + class`` of position ``(i, j)`` is the logit of that class at
+    Channel ``(row * P + column) * (K + 1) + class`` of position ``(i, j)`` is the logit of that class at
     ``(i * P + row, j * P + column)``.
 
     Args:
         in_channels: Channels C of the feature map.
-        num_classes: Categories and "other", N + 1.
+        num_classes: Clusters (semi-supervised: categories) and "other", K + 1.
         patch_size: Side P.
         label_stride: As for ``LinearHead``; by default the labels are brought to the logits.
         loss_upsampling: As for ``LinearHead``.
-        init_cfg: mmengine's initialization config; by default normal with standard deviation 0.02 and biases of 0.
+        init_cfg: Initialization config of mmengine; by default normal with standard deviation 0.02 and biases of 0.
         **kwargs: As for ``LinearHead``.
     """
 
@@ -50,7 +50,7 @@ class PixelShuffleHead(LinearHead):
         self.patch_conv = nn.Conv2d(in_channels, patch_size**2 * num_classes, 1)
 
     def cls_seg(self, feat: Tensor) -> Tensor:
-        """Logits ``(B, N + 1, P * h, P * w)`` of a feature map ``(B, C, h, w)``."""
+        """Logits ``(B, K + 1, P * h, P * w)`` of a feature map ``(B, C, h, w)``."""
         if self.dropout is not None:
             feat = self.dropout(feat)
         patches = self.patch_conv(feat)

@@ -14,7 +14,7 @@ class ImageProjector(BaseModule):
         in_channels: Channels C of the pooled feature.
         hidden_channels: Width of the hidden layer.
         embedding_dim: Length D of an embedding.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class PixelProjector(BaseModule):
         in_channels: Channels C of the feature map.
         hidden_channels: Width of the two hidden layers.
         out_channels: Channels D of a pixel embedding.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class PixelPredictor(BaseModule):
 
     Args:
         channels: Channels D of a pixel embedding.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
     """
 
     def __init__(self, channels: int, init_cfg: dict | None = _KAIMING_CONV) -> None:
@@ -93,7 +93,7 @@ class ShallowProjector(BaseModule):
         in_channels: Channels C of the stage's feature map.
         hidden_channels: Width of the hidden layers.
         embedding_dim: Length D of an embedding.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ class Prototypes(BaseModule):
     Args:
         embedding_dim: Length D of an embedding.
         num_prototypes: Number K of prototypes; several times D, or the embeddings collapse.
-        init_cfg: mmengine's initialization config.
+        init_cfg: Initialization config of mmengine.
 
     Attributes:
         frozen: While true the prototypes get a gradient of zero.

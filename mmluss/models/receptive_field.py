@@ -47,7 +47,7 @@ def estimated_dilation(dilations: Sequence[Dilation], weights: Tensor) -> Dilati
     """The one dilation that stands for several: their mean, weighted by their shares and rounded.
 
     Args:
-        dilations: n dilations.
+        dilations: The n dilations.
         weights: Branch weights ``(n,)`` of any sign.
     """
     shares = branch_shares(weights.detach().double()).tolist()

@@ -57,7 +57,7 @@ def read_structure(path: str) -> Structure:
 
 @MODELS.register_module()
 class RFConvNeXt(ConvNeXt):
-    """mmpretrain's ``ConvNeXt`` with a ``BranchedConv2d`` for each depthwise convolution.
+    """The ``ConvNeXt`` of mmpretrain with a ``BranchedConv2d`` for each depthwise convolution.
 
     Weights of a plain ConvNeXt load in each mode but 'merge', which takes those of a trained 'multiple' and adds the
     branches up. A checkpoint of the same mode brings its structure along, so a model that only predicts needs no

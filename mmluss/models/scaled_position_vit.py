@@ -16,7 +16,7 @@ _OFFSET = 0.1
 # mmpretrain resizes to a number of patches, which puts the sampling positions elsewhere.
 @MODELS.register_module()
 class ScaledPositionViT(VisionTransformer):
-    """mmpretrain's ``VisionTransformer`` with position embeddings resized by a factor.
+    """The ``VisionTransformer`` of mmpretrain with position embeddings resized by a factor.
 
     Embeddings are stored for a square of n x n patches. They are used as they are for square images of n x n patches;
     for all others they are resized bicubically by ``(h + 0.1) / n`` and ``(w + 0.1) / n``, for h x w patches.

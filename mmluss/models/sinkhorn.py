@@ -15,7 +15,7 @@ def sinkhorn(scores: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tens
 
     Args:
         scores: Cosine similarities of samples and prototypes, ``(B, K)``, any floating dtype.
-        epsilon: Entropy regularisation, > 0; smaller is sharper.
+        epsilon: Entropy regularization, > 0; smaller is sharper.
         iterations: Rounds of normalizing prototypes, then samples; 0 only scales the whole matrix.
 
     Returns:

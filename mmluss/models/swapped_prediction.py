@@ -1,7 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Swapped prediction: the assignment of one crop to prototypes is predicted from the other crops (PASS, section 3.2).
 
-Prototypes, queue, balanced assignment (``sinkhorn``) and the image-to-image loss meet here, for steps 1 and 2.1.
+The idea is that of SwAV (Caron et al., arXiv 2006.09882). Prototypes, queue, balanced assignment (``sinkhorn``) and
+the image-to-image loss meet here, for steps 1 and 2.1.
 """
 
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from mmluss.utils.atomic_files import write_json
-from mmluss.utils.fingerprints import file_fingerprint
+from mmluss.utils.fingerprints import HashAlgorithm, file_fingerprint
 
 _BLOCK = 1 << 18
 # A dash and hex digits before the suffixes: torch.hub's and OpenMMLab's convention for the beginning of a SHA-256.
@@ -114,7 +114,7 @@ def download(
         notes.unlink(missing_ok=True)
 
 
-def hash_in_name(name: str) -> tuple[str, str] | None:
+def hash_in_name(name: str) -> tuple[HashAlgorithm, str] | None:
     """The hash that a file's name carries before its suffixes: ``("sha256", beginning)`` or ``("md5", all of it)``.
 
     8 to 64 hex digits after a dash are the beginning of a SHA-256, but 32 are an MD5. None without any.

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmengine import dist
@@ -15,6 +15,8 @@ from mmengine.dataset import BaseDataset
 from torch import Tensor
 
 from mmluss.utils.image_files import is_image
+
+HashAlgorithm = Literal["sha256", "md5"]
 
 _SAMPLES_OF_A_BLOCK = 1 << 14
 _FILES_OF_A_SAMPLE = ("img_path", "seg_map_path", "saliency_path")
@@ -40,12 +42,12 @@ def settings_fingerprint(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest()
 
 
-def file_fingerprint(path: str | Path, algorithm: str = "sha256") -> str:
+def file_fingerprint(path: str | Path, algorithm: HashAlgorithm = "sha256") -> str:
     """Fingerprint of a file's content in hex digits.
 
     Args:
         path: Local file.
-        algorithm: As for ``hashlib.new``.
+        algorithm: What the digits are of.
     """
     with open(path, "rb") as file:
         digest = hashlib.new(algorithm)

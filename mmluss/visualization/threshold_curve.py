@@ -29,8 +29,8 @@ def write_threshold_curve(path: str | Path, thresholds: np.ndarray, miou: np.nda
 
     Args:
         path: ``.csv`` for a table with the columns ``threshold`` and ``mIoU``, or ``.png``, ``.svg`` or ``.pdf``.
-        thresholds: (T,) ascending.
-        miou: (T,) in percent.
+        thresholds: ``(T,)`` ascending.
+        miou: ``(T,)`` in percent.
 
     Raises:
         ValueError: If the suffix is another.

@@ -26,8 +26,8 @@ def expected_labels(model, dataset) -> list[np.ndarray]:
     for index in range(len(dataset)):
         sample = dataset[index]
         inputs = (sample["inputs"].flip(0).float()[None] - 100) / 50
-        category, score = (output[0].detach() for output in model.pixel_scores(inputs))
-        labels.append(resize_pixel_labels(category, score, sample["data_samples"].ori_shape, THRESHOLD)[0].numpy())
+        cluster, score = (output[0].detach() for output in model.pixel_scores(inputs))
+        labels.append(resize_pixel_labels(cluster, score, sample["data_samples"].ori_shape, THRESHOLD)[0].numpy())
     return labels
 
 

@@ -296,11 +296,11 @@ def test_labels_are_refined_as_predictions_are(photo_root, tmp_path):
     for index in range(len(dataset)):
         sample = dataset[index]
         inputs = (sample["inputs"].flip(0).float()[None] - 100) / 50
-        category, score = (output[0].detach() for output in model.pixel_scores(inputs))
+        cluster, score = (output[0].detach() for output in model.pixel_scores(inputs))
         size = sample["data_samples"].ori_shape
         kept = model.refine(sample["inputs"].permute(1, 2, 0).numpy(), score.numpy(), threshold, size)
-        expected = np.where(kept, resize_pixel_labels(category, score, size, None)[0].numpy(), 0)
+        expected = np.where(kept, resize_pixel_labels(cluster, score, size, None)[0].numpy(), 0)
         written = read_label_map(tmp_path / "pixel_labels" / f"{dataset.get_data_info(index)['relative_path']}.png")
         assert (written == expected).mean() > 0.99
-        plain += (written == resize_pixel_labels(category, score, size, threshold)[0].numpy()).mean()
+        plain += (written == resize_pixel_labels(cluster, score, size, threshold)[0].numpy()).mean()
     assert plain / len(dataset) < 0.99

@@ -56,8 +56,8 @@ def slow_miou(model, dataset, threshold: float) -> float:
         sample = dataset[index]
         truth = sample["data_samples"].gt_sem_seg.data[0].numpy()
         inputs = (sample["inputs"].flip(0).float()[None] - 100) / 50
-        category, score = (output[0].detach() for output in model.pixel_scores(inputs))
-        label, _ = resize_pixel_labels(category, score, truth.shape, threshold)
+        cluster, score = (output[0].detach() for output in model.pixel_scores(inputs))
+        label, _ = resize_pixel_labels(cluster, score, truth.shape, threshold)
         pairs.append((label.numpy()[truth != 1000], truth[truth != 1000]))
 
     def images_shared(order):

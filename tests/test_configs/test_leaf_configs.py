@@ -1,13 +1,30 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import ast
 import math
+from pathlib import Path
 
 import pytest
 
-from tests.helpers.small_runs import leaf_configs, run, small_config
+from tests.helpers.small_runs import CONFIGS, leaf_configs, run, small_config
 
-pytestmark = pytest.mark.slow
+MOST_LEVELS = 5
+"""Files below a leaf that a reader opens one after the other to know all of it."""
 
 
+def levels(config: Path) -> int:
+    nodes = (node for node in ast.parse(config.read_text()).body if isinstance(node, ast.Assign))
+    bases = [ast.literal_eval(node.value) for node in nodes if ast.unparse(node.targets[0]) == "_base_"]
+    names = [name for base in bases for name in ([base] if isinstance(base, str) else base)]
+    return max((1 + levels(config.parent / name) for name in names), default=0)
+
+
+def test_bases_are_few_levels_deep():
+    found = {path: levels(path) for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts}
+    assert max(found.values()) > 1
+    assert not {path: number for path, number in found.items() if number > MOST_LEVELS}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", leaf_configs())
 def test_trains_and_tests(name, data_root, tmp_path):
     cfg = small_config(name, data_root, tmp_path)

@@ -78,7 +78,7 @@ def test_thresholds_choose_the_best_one(scenes) -> None:
     images = scenes(2, 6, NUM)
     thresholds = [0.1, 0.3, 0.5, 0.7, 0.9]
     by_threshold = [
-        run([(true, np.where(score >= np.float32(t), category, 0), score) for true, category, score in images])
+        run([(true, np.where(score >= np.float32(t), predicted, 0), score) for true, predicted, score in images])
         for t in thresholds
     ]
     best = int(np.argmax([scores["mIoU"] for scores in by_threshold]))
@@ -96,9 +96,9 @@ def test_scores_file_holds_everything(scenes, tmp_path: Path) -> None:
     shared = report["shared_pixels"]
     found = dict(zip(zip(shared["predicted"], shared["category"], strict=True), shared["pixels"], strict=True))
     expected = Counter()
-    for true, category, score in images:
-        predicted = np.where(score >= np.float32(scores["threshold"]), category, 0)
-        expected.update(zip(predicted.ravel().tolist(), true.ravel().tolist(), strict=True))
+    for true, predicted, score in images:
+        cut = np.where(score >= np.float32(scores["threshold"]), predicted, 0)
+        expected.update(zip(cut.ravel().tolist(), true.ravel().tolist(), strict=True))
     assert found == {pair: count for pair, count in expected.items() if pair[0] > 0 and 0 < pair[1] <= NUM}
     assert report["scores"] == {name: None if np.isnan(value) else value for name, value in scores.items()}
     assert report["settings"]["thresholds"] == [0.2, 0.6]
@@ -235,9 +235,9 @@ def test_scores_and_predictions_are_stored_for_later_thresholds(scenes, tmp_path
     images = scenes(5, 3, NUM)
     folders = dict(output_dir=str(tmp_path / "pred"), score_dir=str(tmp_path / "score"))
     run(images, score=True, thresholds=[0.2, 0.6], **folders)
-    for index, (_, category, score) in enumerate(images):
+    for index, (_, predicted, score) in enumerate(images):
         name = f"n0{index % 3}/{index}.png"
-        np.testing.assert_array_equal(read_label_map(tmp_path / "pred" / name), category)
+        np.testing.assert_array_equal(read_label_map(tmp_path / "pred" / name), predicted)
         np.testing.assert_allclose(read_score_map(tmp_path / "score" / name), score, atol=1e-5)
 
 

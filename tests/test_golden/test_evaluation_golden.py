@@ -95,8 +95,8 @@ def test_best_threshold(case, tmp_path) -> None:
 def test_all_scores_at_every_threshold(case) -> None:
     arrays = case.arrays
     sweep = ThresholdSweep(case.settings["num_classes"], arrays["thresholds"], all_scores=True)
-    for i, (true, category, score) in enumerate(zip(*(maps(arrays, k) for k in ("gt", "pred", "logit")), strict=True)):
-        sweep.update(category, true, score, f"image {i}")
+    for i, (true, predicted, score) in enumerate(zip(*(maps(arrays, k) for k in ("gt", "pred", "logit")), strict=True)):
+        sweep.update(predicted, true, score, f"image {i}")
     result = sweep.compute()
     assert result["best_index"] == arrays["best_index"]
     assert result["best_threshold"] == arrays["best_threshold"]

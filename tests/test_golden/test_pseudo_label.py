@@ -27,8 +27,8 @@ def test_pixel_labels_and_scores(case):
     for item in case.settings["items"]:
         index, size, threshold = item["i"], item["image_hw"], item["threshold"]
         features = torch.from_numpy(arrays[f"feat{index}"])[None]
-        category = nearest_centroids(features, centroids)[0]
-        label, score = resize_pixel_labels(category, torch.from_numpy(arrays[f"mask{index}"]), size, threshold)
+        cluster = nearest_centroids(features, centroids)[0]
+        label, score = resize_pixel_labels(cluster, torch.from_numpy(arrays[f"mask{index}"]), size, threshold)
         np.testing.assert_allclose(score.numpy(), arrays[f"logit{index}"], atol=case.limit("logit"), rtol=0)
         unsure = undecided(
             arrays[f"feat{index}"], arrays["centroids"], arrays[f"logit{index}"], threshold, case.limit("label")

@@ -7,7 +7,7 @@ from mmluss.models.nearest_centroid import nearest_centroids, resize_pixel_label
 
 
 @pytest.mark.parametrize("max_similarities", [1, 50, 2**24])
-def test_categories_are_the_largest_cosine(max_similarities):
+def test_clusters_are_the_largest_cosine(max_similarities):
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(2, 6, 5, 7, generator=generator)
     centroids = torch.randn(9, 6, generator=generator) * torch.arange(1, 10)[:, None]
@@ -21,7 +21,7 @@ def test_categories_are_the_largest_cosine(max_similarities):
     np.testing.assert_array_equal(result.numpy(), expected)
 
 
-def test_scale_of_features_and_half_precision_keep_the_category():
+def test_scale_of_features_and_half_precision_keep_the_cluster():
     centroids = torch.eye(4)
     features = torch.eye(4)[[2, 0, 3, 1]].T.reshape(1, 4, 2, 2)
     expected = torch.tensor([[[3, 1], [4, 2]]])
@@ -42,9 +42,9 @@ def test_threshold_is_compared_in_float32():
     assert label.tolist() == [[3, 0]]
 
 
-def test_resizing_is_nearest_for_categories_and_bilinear_for_scores():
-    category = torch.tensor([[1, 2], [3, 919]])
-    label, score = resize_pixel_labels(category, torch.tensor([[0.0, 1.0], [0.0, 1.0]]), (4, 4), torch.tensor(0.25))
+def test_resizing_is_nearest_for_clusters_and_bilinear_for_scores():
+    cluster = torch.tensor([[1, 2], [3, 919]])
+    label, score = resize_pixel_labels(cluster, torch.tensor([[0.0, 1.0], [0.0, 1.0]]), (4, 4), torch.tensor(0.25))
     np.testing.assert_allclose(score[0].numpy(), [0.0, 0.25, 0.75, 1.0])
     assert label.dtype == torch.int64
     assert label.tolist() == [[0, 1, 2, 2]] * 2 + [[0, 3, 919, 919]] * 2
@@ -57,7 +57,15 @@ def test_a_saliency_map_at_image_size_is_left_as_it_is():
     assert torch.equal(label == 0, saliency < 0.5)
 
 
-def test_without_a_threshold_every_pixel_keeps_its_category():
+def test_without_a_threshold_every_pixel_keeps_its_cluster():
     label, score = resize_pixel_labels(torch.full((2, 2), 7), torch.zeros(2, 2), (3, 3), None)
     assert label.tolist() == [[7] * 3] * 3
     assert not score.any()
+
+
+def test_clusters_are_taken_under_their_former_name():
+    with pytest.warns(FutureWarning, match='"category" is called "cluster" now'):
+        label, _ = resize_pixel_labels(
+            category=torch.full((2, 2), 7), score=torch.zeros(2, 2), size=(2, 2), threshold=None
+        )
+    assert label.tolist() == [[7, 7]] * 2

@@ -79,13 +79,13 @@ def test_predictions(build):
     samples = [SegDataSample(metainfo=dict(ori_shape=size)) for size in sizes]
     with torch.no_grad():
         predicted = model.predict(images, samples)
-        categories, scores = model.pixel_scores(images)
-    assert categories.shape == scores.shape == (2, 8, 12)
+        clusters, scores = model.pixel_scores(images)
+    assert clusters.shape == scores.shape == (2, 8, 12)
     for index, (sample, size) in enumerate(zip(predicted, sizes, strict=True)):
-        label, score = resize_pixel_labels(categories[index], scores[index], size, 0.5)
-        category, _ = resize_pixel_labels(categories[index], scores[index], size, None)
+        label, score = resize_pixel_labels(clusters[index], scores[index], size, 0.5)
+        cluster, _ = resize_pixel_labels(clusters[index], scores[index], size, None)
         assert torch.equal(sample.pred_sem_seg.data, label[None])
-        assert torch.equal(sample.pred_category.data, category[None])
+        assert torch.equal(sample.pred_category.data, cluster[None])
         torch.testing.assert_close(sample.foreground_score.data, score[None])
     assert 0 < float((predicted[0].pred_sem_seg.data == 0).float().mean()) < 1
 

@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 
 from mmluss.models import GrabCut, LUSSSegmentor, PixelAttentionHead, PixelAttentionSegmentor
 from mmluss.models.grabcut import denormalized_photo
-from mmluss.models.luss_segmentor import foreground_categories
+from mmluss.models.luss_segmentor import foreground_logits
 from mmluss.models.nearest_centroid import nearest_centroids
 
 REFINE = dict(type="GrabCut", short_side=24, iterations=1)
@@ -116,8 +116,8 @@ def test_pixel_labels_are_refined_against_the_photo(tiny_resnet):
         photo = denormalized_photo(image, refined.data_preprocessor)
         score = refined.pixel_scores(image[None])[1][0].detach().numpy()
         kept = refine(photo, score, threshold, (70, 100))
-        category = new.pred_category.data[0].numpy()
-        np.testing.assert_array_equal(new.pred_sem_seg.data[0].numpy(), np.where(kept, category, 0))
+        cluster = new.pred_category.data[0].numpy()
+        np.testing.assert_array_equal(new.pred_sem_seg.data[0].numpy(), np.where(kept, cluster, 0))
         assert torch.equal(old.pred_category.data, new.pred_category.data)
     assert any(not torch.equal(a.pred_sem_seg.data, b.pred_sem_seg.data) for a, b in zip(before, after, strict=True))
     assert refined.label_settings == dict(foreground="absolute", image_evidence=0.0, pooling="attention", refine=REFINE)
@@ -136,13 +136,13 @@ def test_photo_comes_back_from_the_network_input(tiny_resnet):
     np.testing.assert_array_equal(denormalized_photo(inputs[0], model.data_preprocessor), photo.permute(1, 2, 0))
 
 
-def test_foreground_and_category():
+def test_foreground_and_one_class():
     logits = torch.tensor([[[0.0, 5.0]], [[2.0, 0.0]], [[0.0, 4.0]]])
-    categories, background = foreground_categories(logits, one_category=False)
-    assert (categories.argmax(dim=0) + 1).tolist() == [[1, 2]]
+    class_logits, background = foreground_logits(logits, one_category=False)
+    assert (class_logits.argmax(dim=0) + 1).tolist() == [[1, 2]]
     torch.testing.assert_close(background, logits.softmax(dim=0)[0])
-    categories, _ = foreground_categories(logits, one_category=True)
-    assert (categories.argmax(dim=0) + 1).tolist() == [[1, 1]]
+    class_logits, _ = foreground_logits(logits, one_category=True)
+    assert (class_logits.argmax(dim=0) + 1).tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize("refine", [None, REFINE])
@@ -160,9 +160,9 @@ def test_fine_tuned_predictions(tiny_resnet, refine, one_category):
     logits = model._forward(inputs)
     for index, sample in enumerate(model.predict(inputs, samples(2, (64, 96)))):
         labels = sample.pred_sem_seg.data[0].numpy()
-        categories, background = foreground_categories(logits[index].detach(), one_category)
+        class_logits, background = foreground_logits(logits[index].detach(), one_category)
         size = dict(size=(64, 96), mode="bilinear", align_corners=False)
-        full = F.interpolate(categories[None], **size)[0].argmax(dim=0).numpy() + 1
+        full = F.interpolate(class_logits[None], **size)[0].argmax(dim=0).numpy() + 1
         foreground = 1 - background
         if refine is None:
             kept = F.interpolate(foreground[None, None], **size)[0, 0].numpy() >= 0.5

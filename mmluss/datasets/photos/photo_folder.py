@@ -30,7 +30,7 @@ class PhotoFolderDataset(BaseSegDataset):
         num_clusters: Highest id in the label maps; None where it does not matter.
         pipeline: Transforms; a first ``LoadImageFromFile`` is replaced by ``LoadPhoto``.
         metainfo: Additions to the meta information; ``classes`` are the names by id, the background's first.
-        **kwargs: mmseg's ``BaseSegDataset`` arguments.
+        **kwargs: Further arguments of mmseg's ``BaseSegDataset``.
 
     Raises:
         FileNotFoundError: If there is no such folder, list or label map.
@@ -65,7 +65,12 @@ class PhotoFolderDataset(BaseSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """List the photos; see the class for what a sample holds."""
+        """List the photos; see the class for what a sample holds.
+
+        Raises:
+            FileNotFoundError: If there is no such folder, list or label map.
+            ValueError: If there is no photo, or one of the list does not lie below the folder.
+        """
         if self.photo_list is None:
             photos = list_photos(self.data_root, check=False).photos
         else:

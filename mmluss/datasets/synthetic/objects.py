@@ -2,7 +2,8 @@
 """Outlines and surface patterns of the mini data set's objects, in coordinates of the object.
 
 An object lives in the unit disc: x to the right, y downwards, 1 = its largest reach from the center. Outlines are
-polygons; patterns say for each point how much of the second of two colors shows there.
+polygons; patterns say for each point how much of the second of two colors shows there, 0..1 in the shape of the
+coordinates.
 """
 
 from collections.abc import Callable
@@ -14,18 +15,18 @@ Pattern = Callable[[np.ndarray, np.ndarray, Generator], np.ndarray]
 
 
 def regular_polygon(corners: int) -> np.ndarray:
-    """Regular polygon with one corner at the top, (corners, 2) float64."""
+    """Regular polygon with one corner at the top, ``(corners, 2)`` float64."""
     angle = 2 * np.pi * np.arange(corners) / corners - np.pi / 2
     return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def star() -> np.ndarray:
-    """Five-pointed star with stout arms, (10, 2) float64."""
+    """Five-pointed star with stout arms, ``(10, 2)`` float64."""
     return regular_polygon(10) * np.where(np.arange(10) % 2, 0.58, 1.0)[:, None]
 
 
 def cross() -> np.ndarray:
-    """Plus sign with broad arms, (12, 2) float64."""
+    """Plus sign with broad arms, ``(12, 2)`` float64."""
     arm = 0.42
     quarter = np.array([[arm, -1.0], [arm, -arm], [1.0, -arm]])
     turns = [np.linalg.matrix_power(np.array([[0.0, 1.0], [-1.0, 0.0]]), turn) for turn in range(4)]
@@ -33,7 +34,7 @@ def cross() -> np.ndarray:
 
 
 def heart() -> np.ndarray:
-    """Heart with its tip at the bottom, (64, 2) float64."""
+    """Heart with its tip at the bottom, ``(64, 2)`` float64."""
     t = 2 * np.pi * np.arange(64) / 64
     x = 16 * np.sin(t) ** 3
     y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
@@ -41,13 +42,13 @@ def heart() -> np.ndarray:
 
 
 def drop() -> np.ndarray:
-    """Drop: a disc drawn out to a tip at the top, (64, 2) float64."""
+    """Drop: a disc drawn out to a tip at the top, ``(64, 2)`` float64."""
     t = 2 * np.pi * np.arange(64) / 64
     return _fit(np.stack([np.sin(t) * np.sin(t / 2) ** 1.2 * 1.25, -np.cos(t)], axis=1))
 
 
 def gear() -> np.ndarray:
-    """Disc with nine blunt teeth, (144, 2) float64."""
+    """Disc with nine blunt teeth, ``(144, 2)`` float64."""
     t = 2 * np.pi * np.arange(144) / 144
     radius = 0.9 + 0.1 * np.tanh(4 * np.cos(9 * t))
     return np.stack([np.cos(t), np.sin(t)], axis=1) * radius[:, None]

@@ -43,8 +43,8 @@ def render_scene(category: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]
         rng: Source of all randomness: the same state draws the same scene.
 
     Returns:
-        The image, (H, W, 3) uint8 BGR, and its ids, (H, W) uint16: 0 = background, the category's id where the object
-        covers a pixel wholly, 1000 = ignored where it covers a pixel in part.
+        The image, ``(H, W, 3)`` uint8 BGR, and its ids, ``(H, W)`` uint16: 0 = background, the category's id where the
+        object covers a pixel wholly, 1000 = ignored where it covers a pixel in part.
     """
     outline, pattern = OBJECTS[CATEGORIES[category - 1]]
     height, width = SIZES[rng.integers(len(SIZES))]
@@ -66,12 +66,12 @@ def polygon_coverage(corners: np.ndarray, height: int, width: int) -> np.ndarray
     """Share of each pixel that a polygon covers, to 1/16.
 
     Args:
-        corners: (N, 2) x and y in pixels; pixel (row 0, column 0) reaches from (0, 0) to (1, 1).
+        corners: ``(N, 2)`` x and y in pixels; pixel (row 0, column 0) reaches from (0, 0) to (1, 1).
         height: Of the image.
         width: Of the image.
 
     Returns:
-        (height, width) float32: 0 = nothing, 1 = all of it.
+        ``(height, width)`` float32: 0 = nothing, 1 = all of it.
     """
     factor, shift = 4, 4
     fine = np.zeros((height * factor, width * factor), np.uint8)
@@ -82,7 +82,7 @@ def polygon_coverage(corners: np.ndarray, height: int, width: int) -> np.ndarray
 
 @functools.cache
 def load_photos() -> tuple[np.ndarray, ...]:
-    """The background photos, (H, W, 3) uint8 BGR each.
+    """The background photos, ``(H, W, 3)`` uint8 BGR each.
 
     Raises:
         FileNotFoundError: If a package that carries them is not installed or does not hold a photo.
@@ -104,7 +104,7 @@ def load_photos() -> tuple[np.ndarray, ...]:
 
 
 def _background(height: int, width: int, rng: Generator) -> np.ndarray:
-    """A random part of a random photo, blurred and tinted: (height, width, 3) float32, 0..255."""
+    """A random part of a random photo, blurred and tinted: ``(height, width, 3)`` float32, 0..255."""
     photos = load_photos()
     photo = photos[rng.integers(len(photos))]
     scale = rng.uniform(0.35, 0.9) * min(photo.shape[0] / height, photo.shape[1] / width)
@@ -123,7 +123,7 @@ def _background(height: int, width: int, rng: Generator) -> np.ndarray:
 
 
 def _place(outline: np.ndarray, height: int, width: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Pose, (2, 2) object to pixels, and center, (2,) x and y in pixels, that keep the object inside of the image."""
+    """Pose, ``(2, 2)`` object to pixels, and center, ``(2,)`` x and y in pixels, that keep the object in the image."""
     angle, stretch, shear = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.25), rng.uniform(-0.15, 0.15)
     cos, sin = np.cos(angle), np.sin(angle)
     pose = np.array([[stretch, shear], [0, 1 / stretch]]) @ np.array([[cos, -sin], [sin, cos]])
@@ -141,7 +141,7 @@ def _place(outline: np.ndarray, height: int, width: int, rng: Generator) -> tupl
 def _surface(
     pattern: Pattern, pose: np.ndarray, center: np.ndarray, height: int, width: int, rng: Generator
 ) -> np.ndarray:
-    """The pattern in two random colors under a random light, (height, width, 3) float32, 0..255 times the light.
+    """The pattern in two random colors under a random light, ``(height, width, 3)`` float32, 0..255 times the light.
 
     ``center`` is the object's center in pixels of this canvas.
     """

@@ -11,11 +11,11 @@ def resize_antialiased(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Antialiased bilinear resize of an 8-bit image.
 
     Args:
-        image: (H, W, 3) uint8; a view of a part of a larger image is fine, pixels outside of it are not used.
-        size: (height, width) wanted.
+        image: ``(H, W, 3)`` uint8; a view of a part of a larger image is fine, pixels outside of it are not used.
+        size: ``(height, width)`` wanted.
 
     Returns:
-        (height, width, 3) uint8, within 1 level of Pillow's ``resize(..., BILINEAR)``.
+        ``(height, width, 3)`` uint8, within 1 level of Pillow's ``resize(..., BILINEAR)``.
     """
     if image.shape[0] <= size[0] and image.shape[1] <= size[1]:
         return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)

@@ -15,7 +15,7 @@ class ColorDistortion(BaseTransform):
 
     The jitter changes brightness, contrast, saturation and hue, in random order. The defaults are the method's.
 
-    Required key: ``img``, (H, W, 3) uint8 BGR. Modified key: ``img``, same shape.
+    Required key: ``img``, ``(H, W, 3)`` uint8 BGR. Modified key: ``img``, same shape.
 
     Args:
         brightness: Factors are drawn from max(0, 1 - brightness) .. 1 + brightness; 0 turns it off.

@@ -14,11 +14,11 @@ def adjust_brightness(image: np.ndarray, factor: float) -> np.ndarray:
     """Multiply all values.
 
     Args:
-        image: (H, W, 3) uint8 BGR.
+        image: ``(H, W, 3)`` uint8 BGR.
         factor: At least 0; 1 changes nothing.
 
     Returns:
-        (H, W, 3) uint8 BGR.
+        ``(H, W, 3)`` uint8 BGR.
     """
     return cv2.convertScaleAbs(image, alpha=factor)
 
@@ -27,11 +27,11 @@ def adjust_contrast(image: np.ndarray, factor: float) -> np.ndarray:
     """Stretch all values away from the image's mean gray.
 
     Args:
-        image: (H, W, 3) uint8 BGR.
+        image: ``(H, W, 3)`` uint8 BGR.
         factor: At least 0; 1 changes nothing, 0 gives one flat gray.
 
     Returns:
-        (H, W, 3) uint8 BGR.
+        ``(H, W, 3)`` uint8 BGR.
     """
     mean = cv2.mean(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))[0]
     return cv2.addWeighted(image, factor, image, 0, (1 - factor) * mean)
@@ -41,11 +41,11 @@ def adjust_saturation(image: np.ndarray, factor: float) -> np.ndarray:
     """Stretch each pixel's values away from its gray.
 
     Args:
-        image: (H, W, 3) uint8 BGR.
+        image: ``(H, W, 3)`` uint8 BGR.
         factor: At least 0; 1 changes nothing, 0 gives a gray image.
 
     Returns:
-        (H, W, 3) uint8 BGR.
+        ``(H, W, 3)`` uint8 BGR.
     """
     return cv2.addWeighted(image, factor, to_gray(image), 1 - factor, 0)
 
@@ -54,11 +54,11 @@ def adjust_hue(image: np.ndarray, shift: float) -> np.ndarray:
     """Turn the hue of the HSV model.
 
     Args:
-        image: (H, W, 3) uint8 BGR.
+        image: ``(H, W, 3)`` uint8 BGR.
         shift: Part of a full turn, -0.5..0.5, kept in steps of 1/256.
 
     Returns:
-        (H, W, 3) uint8 BGR.
+        ``(H, W, 3)`` uint8 BGR.
     """
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV_FULL)
     hsv[..., 0] += np.uint8(round(256 * shift) % 256)
@@ -66,7 +66,7 @@ def adjust_hue(image: np.ndarray, shift: float) -> np.ndarray:
 
 
 def to_gray(image: np.ndarray) -> np.ndarray:
-    """Gray of each pixel (0.299 R + 0.587 G + 0.114 B) in all three channels: (H, W, 3) uint8 BGR in and out."""
+    """Gray of each pixel (0.299 R + 0.587 G + 0.114 B) in all three channels: ``(H, W, 3)`` uint8 BGR in and out."""
     return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
 
 
@@ -74,11 +74,11 @@ def gaussian_blur(image: np.ndarray, radius: float) -> np.ndarray:
     """Gaussian blur, the border mirrored.
 
     Args:
-        image: (H, W, 3) uint8.
+        image: ``(H, W, 3)`` uint8.
         radius: Standard deviation in pixels, above 0 (what Pillow calls the radius).
 
     Returns:
-        (H, W, 3) uint8.
+        ``(H, W, 3)`` uint8.
     """
     reach = max(1, round(3 * radius))
     kernel = cv2.getGaussianKernel(2 * reach + 1, radius, cv2.CV_32F)

@@ -13,8 +13,8 @@ def size_problem(shape: tuple[int, ...], image_shape: tuple[int, ...]) -> str | 
     """What is wrong with the size of a map that belongs to an image.
 
     Args:
-        shape: (H, W, ...) of the map.
-        image_shape: (H, W, ...) of the image.
+        shape: ``(H, W, ...)`` of the map.
+        image_shape: ``(H, W, ...)`` of the image.
 
     Returns:
         A phrase, or None where the sizes agree.
@@ -32,7 +32,7 @@ def id_problem(ids: np.ndarray, max_id: int | None) -> str | None:
     """What is wrong with the ids of a label map.
 
     Args:
-        ids: (H, W) uint16.
+        ids: ``(H, W)`` uint16.
         max_id: Ids are 0..max_id and 1000; None where it is not known.
 
     Returns:
@@ -56,7 +56,7 @@ def read_stored_image(path: str) -> np.ndarray:
         path: An image file.
 
     Returns:
-        (H, W, 3) uint8 RGB.
+        ``(H, W, 3)`` uint8 RGB.
 
     Raises:
         ValueError: Naming the file and the reason, where it cannot be read.
@@ -72,7 +72,7 @@ def read_image_size(path: str) -> tuple[int, int]:
         path: An image file.
 
     Returns:
-        (H, W) of the pixels as stored: an EXIF orientation is not applied.
+        ``(H, W)`` of the pixels as stored: an EXIF orientation is not applied.
 
     Raises:
         ValueError: Naming the file and the reason, where it cannot be read.
@@ -87,7 +87,7 @@ def read_saliency_map(path: str) -> np.ndarray:
         path: An 8-bit gray image file, 255 = salient.
 
     Returns:
-        (H, W) uint8.
+        ``(H, W)`` uint8.
 
     Raises:
         ValueError: Naming the file and the reason, where it cannot be read or is not an 8-bit gray image.
@@ -111,7 +111,7 @@ class LoadImageNetSAnnotations(BaseTransform):
     them where the labels stay as they are (testing).
 
     Required keys: ``ori_shape``, ``seg_map_path`` (optional), ``max_id`` (optional).
-    Added keys: ``gt_seg_map`` ((H, W) uint16), also named in ``seg_fields``.
+    Added keys: ``gt_seg_map`` (``(H, W)`` uint16), also named in ``seg_fields``.
 
     Raises:
         ValueError: Naming the file, where it is unreadable, not RGB, of another size than the image, or holds an id
@@ -140,7 +140,7 @@ class LoadSaliencyMap(BaseTransform):
     ``saliency_path`` the sample passes through.
 
     Required keys: ``ori_shape``, ``saliency_path`` (optional).
-    Added key: ``saliency`` ((H, W) uint8, 255 = salient).
+    Added key: ``saliency`` (``(H, W)`` uint8, 255 = salient).
 
     Raises:
         ValueError: Naming the file, where it is unreadable, not gray, or of another size than the image.

@@ -24,6 +24,9 @@ class CropGroup:
         size: Side of the square output in pixels.
         number: How many crops.
         scale: Range of the share of the image's area that a crop covers, within 0..1.
+
+    Raises:
+        ValueError: If one of them is out of range.
     """
 
     size: int
@@ -44,12 +47,12 @@ class MultiCrop(BaseTransform):
 
     All crops come from the image as it was decoded once and stay 8-bit. Random numbers are numpy's global ones.
 
-    Required key: ``img``, (H, W, 3) uint8. Added keys: ``crops``, list of V (size, size, 3) uint8 in the order of the
-    groups; ``crop_rects``, (V, 5) int64, each (left, top, width, height, flip) in pixels of the image;
-    ``overlap_grid``, (2, S, S, 2) float32, of crops 0 and 1 (see :func:`overlap_grid`). Removed key: ``img``.
+    Required key: ``img``, ``(H, W, 3)`` uint8. Added keys: ``crops``, list of V ``(size, size, 3)`` uint8 in the order
+    of the groups; ``crop_rects``, ``(V, 5)`` int64, each (left, top, width, height, flip) in pixels of the image;
+    ``overlap_grid``, ``(2, S, S, 2)`` float32, of crops 0 and 1 (see the function of that name). Removed key: ``img``.
 
     Args:
-        groups: Settings of :class:`CropGroup`, as dicts; at least two crops in all. The first two crops are those
+        groups: Settings of ``CropGroup``, as dicts; at least two crops in all. The first two crops are those
             that the overlap grid and the assignments are about.
         ratio: Range of a crop's width over its height in the image.
         flip_prob: Probability of a horizontal flip.
@@ -57,7 +60,7 @@ class MultiCrop(BaseTransform):
         grid_size: S, positions per axis of the overlap grid.
 
     Raises:
-        ValueError: If a setting is out of range, or, at work, if the image is not (H, W, 3) uint8.
+        ValueError: If a setting is out of range.
 
     Example:
         >>> groups = [dict(size=32, number=2, scale=(0.2, 1.0)), dict(size=16, number=1, scale=(0.05, 0.2))]
@@ -89,7 +92,11 @@ class MultiCrop(BaseTransform):
         ]
 
     def transform(self, results: dict) -> dict:
-        """Replace the image of a sample by its crops."""
+        """Replace the image of a sample by its crops.
+
+        Raises:
+            ValueError: Naming the image, if it is not ``(H, W, 3)`` uint8.
+        """
         image = results.pop("img")
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             path = results.get("img_path", "an image")
@@ -114,10 +121,10 @@ class MultiCrop(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PackMultiCrops(BaseTransform):
-    """Pack the crops of :class:`MultiCrop` as the models of steps 1 and 2.1 take them.
+    """Pack the crops of ``MultiCrop`` as the models of steps 1 and 2.1 take them.
 
-    Gives ``inputs``: ``crops``, list of V (3, size, size) uint8 tensors, channels in the order loaded (BGR), and
-    ``grid``, (2, S, S, 2) float32 tensor; and ``data_samples``: a ``SegDataSample`` with the sample's names. A
+    Gives ``inputs``: ``crops``, list of V ``(3, size, size)`` uint8 tensors, channels in the order loaded (BGR), and
+    ``grid``, ``(2, S, S, 2)`` float32 tensor; and ``data_samples``: a ``SegDataSample`` with the sample's names. A
     dataloader takes ``collate_fn=dict(type="multi_crop_collate")``: crops of one place in the list become a batch.
 
     Args:

@@ -11,8 +11,8 @@ _NO_OVERLAP = -2.0
 def overlap_grid(rect_a: Sequence[float], rect_b: Sequence[float], size: int = 7) -> np.ndarray:
     """Sampling positions of the area that two crops share, in the coordinates of each crop.
 
-    The shared rectangle is covered by size x size positions, its borders included; position (i, j) is the same point
-    of the source image in both results. They are made for ``grid_sample(..., align_corners=False)``.
+    The shared rectangle is covered by size x size positions, its borders included; position ``(i, j)`` is the same
+    point of the source image in both results. They are made for ``grid_sample(..., align_corners=False)``.
 
     Args:
         rect_a: First crop: left, top, width, height in pixels of the source image, and flip (non-zero: mirrored).
@@ -20,8 +20,8 @@ def overlap_grid(rect_a: Sequence[float], rect_b: Sequence[float], size: int = 7
         size: Positions per axis, at least 2.
 
     Returns:
-        (2, size, size, 2) float32: crop, row, column, (x, y), -1..1 from edge to edge of the crop, x mirrored where
-        the crop is. All -2 where the crops share no area (touching edges share none).
+        ``(2, size, size, 2)`` float32: crop, row, column, ``(x, y)``, -1..1 from edge to edge of the crop, x mirrored
+        where the crop is. All -2 where the crops share no area (touching edges share none).
 
     Raises:
         ValueError: If a rectangle has no area or not five numbers, or if size is below 2.

@@ -11,11 +11,11 @@ def resize_nearest(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Nearest-neighbor resize with aligned pixel centers, as Pillow does it; OpenCV's aligns corners.
 
     Args:
-        ids: (H, W) of any type.
-        size: (height, width) wanted.
+        ids: ``(H, W)`` of any type.
+        size: ``(height, width)`` wanted.
 
     Returns:
-        (height, width), same type.
+        ``(height, width)``, same type.
     """
     rows, columns = (
         ((np.arange(want) + 0.5) * (have / want)).astype(np.intp) for have, want in zip(ids.shape, size, strict=True)
@@ -25,14 +25,14 @@ def resize_nearest(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 @TRANSFORMS.register_module()
 class RandomResizedCropSeg(RandomResizedCrop):
-    """mmpretrain's ``RandomResizedCrop`` that takes the label map along (mmpretrain's crops the image only).
+    """The ``RandomResizedCrop`` of mmpretrain that takes the label map along (the original crops the image only).
 
     The image is resized bilinearly with antialiasing, the labels by nearest neighbor.
 
     Required keys: ``img``, ``gt_seg_map`` (optional). Modified keys: ``img``, ``img_shape``, ``gt_seg_map``.
 
     Args:
-        size: Output (height, width), or the side of a square.
+        size: Output ``(height, width)``, or the side of a square.
         scale: Range of the share of the image's area that the crop covers.
         ratio: Range of the crop's width over its height.
 

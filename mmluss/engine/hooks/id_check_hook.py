@@ -1,6 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Refuses label maps and scores that have more, or fewer, ids than the model, before any work is done."""
 
+from typing import Literal
+
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -41,15 +43,23 @@ class IdCheckHook(Hook):
             self._check_metrics("val", runner.val_loop.evaluator, largest)
 
     def before_val(self, runner: Runner) -> None:
-        """Compare with the metrics of validation; see ``before_train``."""
+        """Compare with the metrics of validation.
+
+        Raises:
+            ValueError: As ``before_train``.
+        """
         self._check_metrics("val", runner.val_evaluator, largest_id(get_ori_model(runner.model)))
 
     def before_test(self, runner: Runner) -> None:
-        """Compare with the metrics of the test; see ``before_train``."""
+        """Compare with the metrics of the test.
+
+        Raises:
+            ValueError: As ``before_train``.
+        """
         self._check_metrics("test", runner.test_evaluator, largest_id(tested_model(runner.model)))
 
     @staticmethod
-    def _check_metrics(stage: str, evaluator: Evaluator, largest: int | None) -> None:
+    def _check_metrics(stage: Literal["val", "test"], evaluator: Evaluator, largest: int | None) -> None:
         if largest is None:
             return
         for metric in evaluator.metrics:

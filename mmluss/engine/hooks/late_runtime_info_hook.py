@@ -13,7 +13,7 @@ from torch import Tensor
 # mmengine's hook reads each value in each iteration: the host never gets ahead of a GPU.
 @HOOKS.register_module()
 class LateRuntimeInfoHook(RuntimeInfoHook):
-    """mmengine's ``RuntimeInfoHook``, but losses are read from the device together, when they are to be logged."""
+    """The ``RuntimeInfoHook`` of mmengine, but losses are read from the device together, when they are to be logged."""
 
     def __init__(self) -> None:
         self._waiting: list[dict[str, Any]] = []

@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmengine import dist
 from mmengine.dataset import BaseDataset
@@ -45,8 +45,8 @@ class PseudoLabelHook(Hook):
         out_dir: Where everything goes; by default the work folder.
         embedding_dir: Where the embeddings go, to be shared by runs with other settings; by default ``clustering`` in
             ``out_dir``.
-        settings: Further arguments of ``PseudoLabelSettings``: crop_size, iterations, restarts, seed, dtype,
-            otsu_images, writers.
+        **settings: Further arguments of ``PseudoLabelSettings``: ``crop_size``, ``iterations``, ``restarts``, ``seed``,
+            ``dtype``, ``otsu_images``, ``writers``, ...
 
     Raises:
         ValueError: A data set of the configuration cannot be used for this; the message says why.
@@ -56,7 +56,7 @@ class PseudoLabelHook(Hook):
     def __init__(
         self,
         num_clusters: int | None = None,
-        threshold: float | str = "val",
+        threshold: float | Literal["val", "otsu"] = "val",
         dataloader: dict | None = None,
         val_dataloader: dict | None = None,
         saliency_root: str | None = None,
@@ -74,7 +74,11 @@ class PseudoLabelHook(Hook):
         PseudoLabelSettings(num_clusters or 1, **self.settings)
 
     def before_train(self, runner: Runner) -> None:
-        """Look through the data sets now, not after hours of training."""
+        """Look through the data sets now, not after hours of training.
+
+        Raises:
+            ValueError: See the class.
+        """
         check_inputs(*self._inputs(runner.cfg))
 
     def after_train(self, runner: Runner) -> None:
@@ -94,7 +98,11 @@ class PseudoLabelHook(Hook):
         return manifest
 
     def label_run(self, runner: Runner) -> PseudoLabelRun:
-        """The run of steps 2.2 to 2.4 with the runner's model, not yet begun."""
+        """The run of steps 2.2 to 2.4 with the runner's model, not yet begun.
+
+        Raises:
+            ValueError: See the class.
+        """
         dataset, settings, validation = self._inputs(runner.cfg)
         folder = Path(self.out_dir or runner.work_dir)
         return PseudoLabelRun(get_ori_model(runner.model), dataset, folder, settings, validation, self.embedding_dir)

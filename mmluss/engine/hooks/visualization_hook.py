@@ -14,7 +14,7 @@ from mmseg.structures import SegDataSample
 
 @HOOKS.register_module()
 class LUSSVisualizationHook(SegVisualizationHook):
-    """mmseg's ``SegVisualizationHook`` for all images, with their sub-folders, as the data set reads them.
+    """The ``SegVisualizationHook`` of mmseg for all images, with their sub-folders, as the data set reads them.
 
     mmseg's own draws each 50th image, images of the same name in different folders over each other, and reads the file
     by itself, which turns a photo against its labels where EXIF data and the data set disagree. Of distributed tests

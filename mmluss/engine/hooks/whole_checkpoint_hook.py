@@ -18,7 +18,7 @@ _BACKEND = "mmluss_whole_files"
 
 
 class WholeFileBackend(LocalBackend):
-    """mmengine's local files, written whole or not at all."""
+    """Local files of mmengine, written whole or not at all."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write a file.
@@ -39,7 +39,7 @@ register_backend(_BACKEND, WholeFileBackend, force=True)
 
 @HOOKS.register_module()
 class WholeCheckpointHook(CheckpointHook):
-    """mmengine's ``CheckpointHook`` without half-written checkpoints.
+    """The ``CheckpointHook`` of mmengine without half-written checkpoints.
 
     Before a run resumes, a ``last_checkpoint`` that names nothing, as a kill or a full disk leaves it, is made to name
     the newest checkpoint of the work folder, and temporary files of processes that are no more are removed.

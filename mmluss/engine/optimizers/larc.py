@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Layer-wise adaptive rate control, the optimizer of all three training steps of PASS."""
+"""Layer-wise adaptive rate control (You et al., arXiv 1708.03888), the optimizer of all training steps of PASS."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

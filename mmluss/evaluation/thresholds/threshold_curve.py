@@ -17,15 +17,15 @@ def curve_matchings(
     """The matching at every threshold.
 
     Args:
-        predicted: (n,) predicted ids; those with id 0 take no part.
-        true: (n,) true ids; those with id 0 take no part.
-        passed: (n,) number of ascending thresholds at which the two still occur together.
-        count: (n,) in how many images, or on how many pixels.
+        predicted: ``(n,)`` predicted ids; those with id 0 take no part.
+        true: ``(n,)`` true ids; those with id 0 take no part.
+        passed: ``(n,)`` number of ascending thresholds at which the two still occur together.
+        count: ``(n,)`` in how many images, or on how many pixels.
         shape: Number of predicted ids K, of categories N, both 0 aside, and of thresholds T.
-        assign: From shared counts (K, N) to the category of each predicted id, (K + 1,).
+        assign: From shared counts ``(K, N)`` to the category of each predicted id, ``(K + 1,)``.
 
     Returns:
-        Int64 (T, K + 1), category of each predicted id, -1 for none.
+        Int64 ``(T, K + 1)``, category of each predicted id, -1 for none.
     """
     num_clusters, num_categories, num_thresholds = shape
     inside = (predicted > 0) & (true > 0)
@@ -51,22 +51,22 @@ def curve_ious(
     """IoU of every class at every threshold.
 
     Args:
-        predicted: (n,) predicted ids before thresholding, 0..K.
-        true: (n,) true ids, 0..N.
-        passed: (n,) number of ascending thresholds that these pixels reach; 0 for predicted id 0.
-        count: (n,) number of pixels.
-        match: (T, K + 1) category of each predicted id at each threshold, -1 for none.
+        predicted: ``(n,)`` predicted ids before thresholding, 0..K.
+        true: ``(n,)`` true ids, 0..N.
+        passed: ``(n,)`` number of ascending thresholds that these pixels reach; 0 for predicted id 0.
+        count: ``(n,)`` number of pixels.
+        match: ``(T, K + 1)`` category of each predicted id at each threshold, -1 for none.
         num_categories: Number of categories N.
 
     Returns:
-        Float64 (T, N + 1) in 0..1, TP / (T + P - TP + 1e-10); 0 for absent classes.
+        Float64 ``(T, N + 1)`` in 0..1, TP / (T + P - TP + 1e-10); 0 for absent classes.
     """
     classes = num_categories + 1
     num_thresholds, num_ids = match.shape
     trues = np.bincount(true, weights=count, minlength=classes)
 
     def foreground(row: np.ndarray, which: np.ndarray, rows: int) -> np.ndarray:
-        """(rows, T) number of pixels that keep their predicted id at each threshold."""
+        """``(rows, T)`` number of pixels that keep their predicted id at each threshold."""
         place = row[which] * (num_thresholds + 1) + passed[which]
         table = np.bincount(place, weights=count[which], minlength=rows * (num_thresholds + 1))
         return table.reshape(rows, num_thresholds + 1)[:, :0:-1].cumsum(1)[:, ::-1]

@@ -1,7 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """The joint histogram of one image at many foreground thresholds at once.
 
-At a threshold t a pixel has its predicted category if its score is at least t, and is 0 otherwise. What a pixel
+At a threshold t a pixel has its predicted id if its score is at least t, and is 0 otherwise. What a pixel
 contributes therefore changes a few times only along ascending thresholds: once when its score is passed, and where
 the last, or the first, score of its neighborhood is passed if it lies near a boundary.
 """
@@ -19,6 +19,7 @@ from mmluss.evaluation.image_histogram import (
     number_ids,
     window_reduce,
 )
+from mmluss.utils.renamed_arguments import renamed_arguments
 
 _CELLS = 4096
 
@@ -28,11 +29,11 @@ class ThresholdHistogram:
     """Joint histogram of one image at T ascending thresholds.
 
     Attributes:
-        predicted: (P,) int64, the predicted ids that occur before thresholding, ascending.
-        true: (G,) int64, the true ids that occur, ascending; 1000 = ignored may be among them.
-        pixels: (P, G, T + 1) int64 number of pixels by predicted id, true id and number of thresholds passed; pixels
-            of predicted id 0 pass none.
-        own: (P, G, 2, T + 1) int64, the same, told apart by whether the pixel lies on a true boundary; None where
+        predicted: ``(P,)`` int64, the predicted ids that occur before thresholding, ascending.
+        true: ``(G,)`` int64, the true ids that occur, ascending; 1000 = ignored may be among them.
+        pixels: ``(P, G, T + 1)`` int64 number of pixels by predicted id, true id and number of thresholds passed;
+            pixels of predicted id 0 pass none.
+        own: ``(P, G, 2, T + 1)`` int64, the same, told apart by whether the pixel lies on a true boundary; None where
             boundaries were not asked for.
         smallest: Same, by the number of thresholds at which all pixels around have this predicted id. In between (from
             ``smallest`` to ``own``) the pixel lies on a boundary of its predicted id.
@@ -48,8 +49,9 @@ class ThresholdHistogram:
     largest: np.ndarray | None = None
 
 
+@renamed_arguments({"category": "predicted"}, "threshold_histogram")
 def threshold_histogram(
-    category: np.ndarray | torch.Tensor,
+    predicted: np.ndarray | torch.Tensor,
     true: np.ndarray | torch.Tensor,
     score: np.ndarray | torch.Tensor,
     thresholds: np.ndarray,
@@ -59,35 +61,35 @@ def threshold_histogram(
     """Joint histogram of a true label map and a prediction that is cut at many thresholds.
 
     Args:
-        category: (H, W) integers, predicted ids before thresholding; a tensor is counted on its device.
-        true: (H, W) integers, of the same kind.
-        score: (H, W) float, foreground score, of the same kind; compared in single precision.
-        thresholds: (T,) float32, strictly ascending.
+        predicted: ``(H, W)`` integers, predicted ids before thresholding; a tensor is counted on its device.
+        true: ``(H, W)`` integers, of the same kind.
+        score: ``(H, W)`` float, foreground score, of the same kind; compared in single precision.
+        thresholds: ``(T,)`` float32, strictly ascending.
         boundaries: Whether to count boundary pixels (3 % of the image diagonal wide) too.
         name: What to call the image in a message.
 
     Raises:
         ValueError: If the three are not maps of one size or a score is not a number; the message begins with ``name``.
     """
-    check_label_maps(category, true, name)
-    if tuple(score.shape) != tuple(category.shape):
-        raise ValueError(f"{name}: scores of shape {tuple(score.shape)} for a map of shape {tuple(category.shape)}")
+    check_label_maps(predicted, true, name)
+    if tuple(score.shape) != tuple(predicted.shape):
+        raise ValueError(f"{name}: scores of shape {tuple(score.shape)} for a map of shape {tuple(predicted.shape)}")
     if bool((score != score).any()):  # type: ignore[union-attr]
         raise ValueError(f"{name}: a foreground score is not a number")
-    if isinstance(category, torch.Tensor) and isinstance(true, torch.Tensor) and isinstance(score, torch.Tensor):
-        return _count_tensors(category, true, score, thresholds, boundaries)
-    return _count_arrays(np.asarray(category), np.asarray(true), np.asarray(score), thresholds, boundaries)
+    if isinstance(predicted, torch.Tensor) and isinstance(true, torch.Tensor) and isinstance(score, torch.Tensor):
+        return _count_tensors(predicted, true, score, thresholds, boundaries)
+    return _count_arrays(np.asarray(predicted), np.asarray(true), np.asarray(score), thresholds, boundaries)
 
 
 def passed_thresholds(score: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Number of thresholds that each score reaches, score >= threshold in single precision.
 
     Args:
-        score: (H, W) float.
-        thresholds: (T,) float32, ascending.
+        score: ``(H, W)`` float.
+        thresholds: ``(T,)`` float32, ascending.
 
     Returns:
-        (H, W) uint8, or uint16 where T > 255.
+        ``(H, W)`` uint8, or uint16 where T > 255.
     """
     dtype = np.uint8 if len(thresholds) < 256 else np.uint16
     score = score.astype(np.float32, copy=False)
@@ -108,27 +110,27 @@ def passed_thresholds(score: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 
 def _count_arrays(
-    category: np.ndarray, true: np.ndarray, score: np.ndarray, thresholds: np.ndarray, boundaries: bool
+    predicted: np.ndarray, true: np.ndarray, score: np.ndarray, thresholds: np.ndarray, boundaries: bool
 ) -> ThresholdHistogram:
     num = len(thresholds)
     passed = passed_thresholds(score, thresholds)
-    passed[category == 0] = 0
-    flat_category, flat_true = category.ravel(), true.ravel()
-    change = np.ones(category.size, bool)
-    change[1:] = (flat_category[1:] != flat_category[:-1]) | (flat_true[1:] != flat_true[:-1])
+    passed[predicted == 0] = 0
+    flat_predicted, flat_true = predicted.ravel(), true.ravel()
+    change = np.ones(predicted.size, bool)
+    change[1:] = (flat_predicted[1:] != flat_predicted[:-1]) | (flat_true[1:] != flat_true[:-1])
     runs = np.flatnonzero(change)
-    ids_predicted, runs_predicted = number_ids(flat_category[runs])
+    ids_predicted, runs_predicted = number_ids(flat_predicted[runs])
     ids_true, runs_true = number_ids(flat_true[runs])
     pairs = (len(ids_predicted), len(ids_true))
-    code = np.repeat(runs_predicted * pairs[1] + runs_true, np.diff(runs, append=category.size))
+    code = np.repeat(runs_predicted * pairs[1] + runs_true, np.diff(runs, append=predicted.size))
 
     def count(code: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return np.bincount(code, minlength=int(np.prod(shape))).reshape(shape)
 
     if not boundaries:
         return ThresholdHistogram(ids_predicted, ids_true, count(code * (num + 1) + passed.ravel(), (*pairs, num + 1)))
-    width = boundary_width(*category.shape)
-    bits = boundary_bits((category, true), width)
+    width = boundary_width(*predicted.shape)
+    bits = boundary_bits((predicted, true), width)
     smallest, largest = np.zeros_like(passed), np.full_like(passed, num)
     _fill_neighborhood(passed, bits & 1, width, smallest, largest)
     code = (code * 2 + (bits >> 1).ravel()) * (num + 1)
@@ -137,12 +139,12 @@ def _count_arrays(
 
 
 def _count_tensors(
-    category: torch.Tensor, true: torch.Tensor, score: torch.Tensor, thresholds: np.ndarray, boundaries: bool
+    predicted: torch.Tensor, true: torch.Tensor, score: torch.Tensor, thresholds: np.ndarray, boundaries: bool
 ) -> ThresholdHistogram:
     num = len(thresholds)
     passed = torch.searchsorted(torch.from_numpy(thresholds).to(score.device), score.float().contiguous(), right=True)
-    passed[category == 0] = 0
-    ids_predicted, code = number_ids(category)
+    passed[predicted == 0] = 0
+    ids_predicted, code = number_ids(predicted)
     ids_true, numbered_true = number_ids(true)
     pairs = (len(ids_predicted), len(ids_true))
     code = (code * pairs[1] + numbered_true).flatten()
@@ -153,8 +155,8 @@ def _count_tensors(
     ids = ids_predicted.cpu().numpy(), ids_true.cpu().numpy()
     if not boundaries:
         return ThresholdHistogram(*ids, count(code * (num + 1) + passed.flatten(), (*pairs, num + 1)))
-    width = boundary_width(*category.shape)
-    bits = boundary_bits((category, true), width)
+    width = boundary_width(*predicted.shape)
+    bits = boundary_bits((predicted, true), width)
     smallest, largest = torch.zeros_like(passed), torch.full_like(passed, num)
     _fill_neighborhood(passed, bits & 1, width, smallest, largest)
     code = (code * 2 + (bits >> 1).flatten()) * (num + 1)

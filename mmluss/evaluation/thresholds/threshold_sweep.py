@@ -18,7 +18,7 @@ from mmluss.utils.renamed_arguments import renamed_arguments
 
 
 class ThresholdSweep:
-    """mIoU and matching at every foreground threshold; optionally all that the other scores need, too.
+    """The mIoU and matching at every foreground threshold; optionally all that the other scores need, too.
 
     A pixel keeps its predicted id at a threshold t if its score is at least t (in single precision) and becomes 0
     otherwise. Memory grows with the number of distinct combinations of predicted id, true id and score bin that occur,
@@ -26,7 +26,7 @@ class ThresholdSweep:
 
     Args:
         num_categories: Number of true categories N, 0 aside; below 1000.
-        thresholds: (T,) strictly ascending in single precision; 0.00, 0.01 .. 0.80 by default.
+        thresholds: ``(T,)`` strictly ascending in single precision; 0.00, 0.01 .. 0.80 by default.
         num_clusters: Largest predicted id K; N by default.
         all_scores: Whether ``at`` is wanted: boundaries, votes and F-measure are then counted at every threshold.
         boundaries: Whether boundaries are among all scores.
@@ -37,8 +37,8 @@ class ThresholdSweep:
 
     Example:
         >>> sweep = ThresholdSweep(num_categories=1, thresholds=[0.2, 0.6])
-        >>> category, true = np.array([[1, 1, 1]]), np.array([[0, 0, 1]])
-        >>> sweep.update(category, true, score=np.array([[0.1, 0.3, 0.9]], np.float32))
+        >>> predicted, true = np.array([[1, 1, 1]]), np.array([[0, 0, 1]])
+        >>> sweep.update(predicted, true, score=np.array([[0.1, 0.3, 0.9]], np.float32))
         >>> sweep.compute()["best_threshold"]
         0.6
     """
@@ -75,9 +75,10 @@ class ThresholdSweep:
         """Number of images counted."""
         return self._plain.images
 
+    @renamed_arguments({"category": "predicted"}, "ThresholdSweep.update")
     def update(
         self,
-        category: np.ndarray | torch.Tensor,
+        predicted: np.ndarray | torch.Tensor,
         ground_truth: np.ndarray | torch.Tensor,
         score: np.ndarray | torch.Tensor,
         name: str = "image",
@@ -85,15 +86,16 @@ class ThresholdSweep:
         """Count one image.
 
         Args:
-            category: (H, W) integers in ``0..num_clusters``, before thresholding; a tensor is counted on its device.
-            ground_truth: (H, W) integers in ``0..num_categories``, or 1000 = ignored; of the same kind.
-            score: (H, W) float foreground score, of the same kind.
+            predicted: ``(H, W)`` integers in ``0..num_clusters``, before thresholding; a tensor is counted on its
+                device.
+            ground_truth: ``(H, W)`` integers in ``0..num_categories``, or 1000 = ignored; of the same kind.
+            score: ``(H, W)`` float foreground score, of the same kind.
             name: What to call the image in a message.
 
         Raises:
             ValueError: If sizes differ, an id is out of range or a score is not a number; nothing is counted then.
         """
-        histogram = threshold_histogram(category, ground_truth, score, self._limits, self._plain.boundaries, name)
+        histogram = threshold_histogram(predicted, ground_truth, score, self._limits, self._plain.boundaries, name)
         check_ids(histogram.predicted, histogram.true, self.num_clusters, self.num_categories, name)
         self.add(histogram)
 
@@ -142,15 +144,15 @@ class ThresholdSweep:
         self.f_measure += other.f_measure
 
     def compute(self, matching: Matching = "image") -> dict:
-        """MIoU and matching at every threshold.
+        """The mIoU and matching at every threshold.
 
         Args:
             matching: As for ``mmluss.evaluation.scores.find_matching``, for each threshold anew.
 
         Returns:
-            Dict with ``thresholds`` (T,) float64, ``miou`` (T,) float64 in percent, ``matching`` (T, K + 1) int64
-            (category of each predicted id, -1 for none), ``best_index``, ``best_threshold`` and ``best_miou``: the
-            first maximum.
+            Dict with ``thresholds`` ``(T,)`` float64, ``miou`` ``(T,)`` float64 in percent, ``matching`` ``(T, K + 1)``
+            int64 (category of each predicted id, -1 for none), ``best_index``, ``best_threshold`` and ``best_miou``:
+            the first maximum.
 
         Raises:
             ValueError: If nothing was counted or ``matching`` is unknown.

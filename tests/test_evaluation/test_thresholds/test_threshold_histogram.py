@@ -31,12 +31,12 @@ def test_passed_thresholds_are_those_not_above_the_score(name: str) -> None:
 @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
 def test_histogram_holds_every_threshold(scenes, kind) -> None:
     thresholds = np.array([0.2, 0.5, 0.7], np.float32)
-    for true, category, score in scenes(0, 3, 3):
-        maps = [kind(m.astype(np.int64)) for m in (category, true)]
+    for true, predicted, score in scenes(0, 3, 3):
+        maps = [kind(m.astype(np.int64)) for m in (predicted, true)]
         histogram = threshold_histogram(*maps, kind(score), thresholds, True)
         on_true = boundary_labels(true) >= 0
         for index, threshold in enumerate(thresholds):
-            cut = np.where(score >= threshold, category, 0)
+            cut = np.where(score >= threshold, predicted, 0)
             lines = boundary_labels(cut)
             for p, i in enumerate(histogram.predicted):
                 for t, j in enumerate(histogram.true):

@@ -13,15 +13,15 @@ GRIDS = [[0.5], [0.0, 0.25, 0.3, 0.9], np.arange(81) / 100, np.linspace(-1, 2, 3
 
 def sweep_over(images: list, num: int, thresholds, **settings) -> ThresholdSweep:
     sweep = ThresholdSweep(num, thresholds, **settings)
-    for true, category, score in images:
-        sweep.update(category, true, score)
+    for true, predicted, score in images:
+        sweep.update(predicted, true, score)
     return sweep
 
 
 def counts_at(images: list, num: int, threshold: float, num_clusters: int | None = None) -> LabelCounts:
     counts = LabelCounts(num, num_clusters)
-    for true, category, score in images:
-        counts.update(np.where(score >= np.float32(threshold), category, 0), true)
+    for true, predicted, score in images:
+        counts.update(np.where(score >= np.float32(threshold), predicted, 0), true)
     return counts
 
 
@@ -54,8 +54,8 @@ def test_every_matching_gives_its_miou(scenes, matching: str) -> None:
     result = sweep_over(images, 4, [0.2, 0.5]).compute(matching)
     for index in range(2):
         counts = LabelCounts(4, boundaries=False)
-        for true, category, score in images:
-            counts.update(np.where(score >= np.float32(result["thresholds"][index]), category, 0), true)
+        for true, predicted, score in images:
+            counts.update(np.where(score >= np.float32(result["thresholds"][index]), predicted, 0), true)
         match = find_matching(counts, matching)
         shared = counts.shared_images() if matching == "image" else counts.shared_pixels()
         if matching in ("majority", "identity"):
@@ -115,8 +115,8 @@ def test_memory_does_not_grow_with_images(scenes) -> None:
     sweep = sweep_over(images, 4, GRIDS[2], all_scores=True)
     once = len(pickle.dumps(sweep))
     for _ in range(20):
-        for true, category, score in images:
-            sweep.update(category, true, score)
+        for true, predicted, score in images:
+            sweep.update(predicted, true, score)
     assert sweep.images == 63
     assert len(pickle.dumps(sweep)) <= once + 100
 
@@ -128,17 +128,17 @@ def test_thresholds_must_ascend(thresholds) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "score", "category", "message"),
+    ("shape", "score", "predicted", "message"),
     [
         ((3, 4), 0.5, 1, r"a.JPEG: scores of shape \(3, 4\) for a map of shape \(3, 3\)"),
         ((3, 3), np.nan, 1, "a.JPEG: a foreground score is not a number"),
         ((3, 3), 0.5, 9, "a.JPEG: prediction holds id 9; expected 0..3"),
     ],
 )
-def test_nothing_is_counted_of_a_bad_image(shape, score: float, category: int, message: str) -> None:
+def test_nothing_is_counted_of_a_bad_image(shape, score: float, predicted: int, message: str) -> None:
     sweep = ThresholdSweep(3)
     with pytest.raises(ValueError, match=message):
-        sweep.update(np.full((3, 3), category), np.ones((3, 3), int), np.full(shape, score, np.float32), "a.JPEG")
+        sweep.update(np.full((3, 3), predicted), np.ones((3, 3), int), np.full(shape, score, np.float32), "a.JPEG")
     with pytest.raises(ValueError, match="no image has been counted"):
         sweep.compute()
 
@@ -156,3 +156,12 @@ def test_sweeps_over_other_thresholds_are_refused() -> None:
 def test_unknown_matching_is_named(scenes) -> None:
     with pytest.raises(ValueError, match="matching 'best'"):
         sweep_over(scenes(0, 1, 3), 3, [0.1]).compute("best")
+
+
+def test_predictions_are_taken_under_their_former_name() -> None:
+    sweep = ThresholdSweep(1, [0.5])
+    with pytest.warns(FutureWarning, match='"category" is called "predicted" now'):
+        sweep.update(
+            category=np.ones((2, 2), int), ground_truth=np.ones((2, 2), int), score=np.ones((2, 2), np.float32)
+        )
+    assert sweep.images == 1
