@@ -88,7 +88,7 @@ class GrabCut:
     """
 
     def __init__(
-        self, short_side: int = 160, iterations: int = 3, sure_foreground: float = 0.7, sure_background: float = 0.3
+        self, short_side: int = 160, iterations: int = 2, sure_foreground: float = 0.98, sure_background: float = 0.3
     ) -> None:
         if short_side < 8 or iterations < 1:
             raise ValueError(f"GrabCut needs short_side >= 8 and iterations >= 1, not {short_side} and {iterations}")
