@@ -110,7 +110,6 @@ class PixelAttentionSegmentor(BaseSegmentor):
         self.train_projector = train_projector
         refine = (test_cfg or {}).get("refine")
         self.refine: GrabCut | None = None if refine is None else TASK_UTILS.build(refine)
-        self._refine_cfg = refine
         self.backbone.requires_grad_(False)
         self.projector.requires_grad_(train_projector)
 
@@ -163,7 +162,8 @@ class PixelAttentionSegmentor(BaseSegmentor):
             self.embedding_settings,
             foreground=head.foreground,
             image_evidence=head.image_evidence,
-            refine=self._refine_cfg,
+            # As built, not as configured: another version may have other defaults.
+            refine=None if self.refine is None else dict(vars(self.refine), type=type(self.refine).__name__),
         )
 
     @property

@@ -120,7 +120,9 @@ def test_pixel_labels_are_refined_against_the_photo(tiny_resnet):
         np.testing.assert_array_equal(new.pred_sem_seg.data[0].numpy(), np.where(kept, cluster, 0))
         assert torch.equal(old.pred_category.data, new.pred_category.data)
     assert any(not torch.equal(a.pred_sem_seg.data, b.pred_sem_seg.data) for a, b in zip(before, after, strict=True))
-    assert refined.label_settings == dict(foreground="absolute", image_evidence=0.0, pooling="attention", refine=REFINE)
+    built = dict(REFINE, sure_foreground=refine.sure_foreground, sure_background=refine.sure_background)
+    assert refined.label_settings == dict(foreground="absolute", image_evidence=0.0, pooling="attention", refine=built)
+    assert plain.label_settings["refine"] is None
 
 
 def test_photo_comes_back_from_the_network_input(tiny_resnet):
