@@ -100,7 +100,10 @@ def train(case, model, samples, collate, hooks, start, folder):
     )
     assert not larc["clip"]
     assert len(runner.train_dataloader) == settings["iterations_per_epoch"]
-    runner.train()
+    # oneDNN's convolutions round differently from one kind of CPU to another: by more, after six iterations on one with
+    # AVX2 alone, than single precision from double in the reference, and than the stored tolerance.
+    with torch.backends.mkldnn.flags(enabled=False):
+        runner.train()
     return runner, recorder
 
 
