@@ -1,5 +1,7 @@
 _base_ = "../pass/pass-finetune_efficientnet-lite0_1xb32-6e_flowers15.py"
-model = dict(backbone=dict(output_stride=16), test_cfg=dict(refine=dict(type="GrabCut"), one_category=True))
+model = dict(
+    backbone=dict(output_stride=16), test_cfg=dict(refine=dict(type="GrabCut", sure_foreground=0.9), one_category=True)
+)
 label_root = "work_dirs/pass-sharp-pixel-attention_efficientnet-lite0_1xb32-7e_flowers15/pixel_labels"
 train_dataloader = dict(dataset=dict(label_root=label_root))
 # With a tenth of the rate the backbone hardly changes in 180 iterations.
