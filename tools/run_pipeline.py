@@ -32,7 +32,7 @@ from mmluss.evaluation.submission import Method
 from mmluss.utils.atomic_files import replace_file
 
 AGAIN = "the same command goes on where it was"
-OPTIONAL_KEYS = ("warm_start", "protocol", "controls", "panel", "submission", "overrides", "num_clusters")
+OPTIONAL_KEYS = ("warm_start", "protocol", "controls", "panel", "submission", "overrides", "num_clusters", "rounds")
 FORMER_KEYS = ("num_categories",)
 BELOW = {
     "overrides": ("pretrain", "pixel_attention", "finetune"),
@@ -116,7 +116,7 @@ def run(
     with nullcontext() if args.verbose else StepScreen(Console(stderr=True)) as screen:
         pipeline = PASSPipeline(cfg, work_dir, args.data_root, screen, launcher)
         report = pipeline.run()
-    return report, pipeline.draw_panel(), pipeline.write_page(report)
+    return report, pipeline.draw_panel(report), pipeline.write_page(report)
 
 
 def be_quiet(logger: MMLogger) -> None:

@@ -37,6 +37,18 @@ def num_clusters_of(cfg: Config) -> int:
     return int(cfg.num_categories)
 
 
+def rounds_of(cfg: Config) -> int:
+    """How often step 3 is done at most; once by default.
+
+    Raises:
+        ValueError: If that is no number of 1 or more.
+    """
+    rounds = cfg.get("rounds", 1)
+    if not isinstance(rounds, int) or rounds < 1:
+        raise ValueError(f"{cfg.filename}: rounds is a number, 1 or more, not {rounds!r}")
+    return rounds
+
+
 def find_step_config(folder: Path, config: str, place: str) -> Path:
     """A config beside a pipeline config, or one that comes with the package where the pipeline config is elsewhere.
 
@@ -61,6 +73,58 @@ def expect_clusters(cfg: Config, num_clusters: int) -> None:
     for evaluator in ("val_evaluator", "test_evaluator"):
         if cfg.get(evaluator) is not None:
             cfg[evaluator].num_clusters = num_clusters
+
+
+def set_labels_to_make(cfg: Config, num_clusters: int, scored: bool, path: Path) -> None:
+    """Have step 2 make a number of clusters, and find the foreground threshold without masks where there are none.
+
+    Args:
+        cfg: Config of step 2; changed in place.
+        num_clusters: Clusters to make.
+        scored: Whether there are masks of validation images.
+        path: File of the config, for the message.
+
+    Raises:
+        ValueError: If the config makes no pixel labels.
+    """
+    hook = cfg.default_hooks.get("pseudo_labels")
+    if hook is None:
+        raise ValueError(f"{path} lacks a PseudoLabelHook: default_hooks.pseudo_labels.")
+    hook.num_clusters = num_clusters
+    if not scored and hook.get("threshold", "val") == "val":
+        hook.threshold = "otsu"
+    expect_clusters(cfg, num_clusters)
+
+
+def set_labels_to_learn(cfg: Config, label_root: Path, num_clusters: int) -> None:
+    """Have step 3 learn these label maps.
+
+    Args:
+        cfg: Config of step 3; changed in place.
+        label_root: Folder of the label maps.
+        num_clusters: Clusters that they hold.
+    """
+    cfg.train_dataloader.dataset.label_root = str(label_root)
+    cfg.train_dataloader.dataset.num_clusters = num_clusters
+    cfg.model.decode_head.num_classes = num_clusters + 1
+    expect_clusters(cfg, num_clusters)
+
+
+def without_validation(cfg: Config, data_root: str) -> None:
+    """Take validation out of step 3, where there are no masks.
+
+    A test then writes or draws predictions: of validation images without masks, or else of the training images.
+
+    Args:
+        cfg: Config of step 3; changed in place.
+        data_root: Folder of the data set.
+    """
+    for part in ("dataloader", "evaluator", "cfg"):
+        cfg[f"val_{part}"] = None
+    cfg.test_evaluator = dict(type="LUSSMetric", has_masks=False)
+    cfg.test_dataloader.dataset.label_root = False
+    if not Path(data_root, "validation").is_dir():
+        cfg.test_dataloader.dataset.split = "train"
 
 
 def step_config(path: Path, data_root: str, overrides: dict) -> Config:

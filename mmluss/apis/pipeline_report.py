@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 
 from mmluss.apis.photo_table import make_photo_table
 from mmluss.apis.run_report import PhotoPictures, report_facts, threshold_facts, training_losses
+from mmluss.apis.self_training import round_name
 from mmluss.apis.training_folder import last_checkpoint
 from mmluss.checkpoints.files import read_checkpoint
 from mmluss.datasets.categories import cluster_names
@@ -23,7 +24,6 @@ from mmluss.visualization.report import write_report
 MOST_IMAGES = 4000
 """Images that are looked at; of more, a sample."""
 PIXEL_ATTENTION, FINETUNE, TEST = "2_pixel_attention", "3_finetune", "4_test"
-_TITLES = {"1_pretrain": "step 1", PIXEL_ATTENTION: "step 2.1", FINETUNE: "step 3"}
 
 
 def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: int = 0) -> Path:
@@ -39,6 +39,12 @@ def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: in
     """
     init_default_scope("mmseg")
     work_dir = Path(work_dir)
+    rounds = report.get("rounds", 1)
+    finetuned = {
+        "step 3" if number == 1 else f"step 3, round {number}": round_name(FINETUNE, number)
+        for number in range(1, rounds + 1)
+    }
+    curves = {"step 1": "1_pretrain", "step 2.1": PIXEL_ATTENTION} | finetuned
     labels = work_dir / PIXEL_ATTENTION
     samples = _labeled_images(labels)
     rows = np.load(labels / "clustering" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
@@ -56,12 +62,12 @@ def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: in
         make_photo_table(embeddings, centroids, label_maps),
         embeddings,
         centroids,
-        _names(work_dir / FINETUNE, len(centroids)),
+        _names(work_dir / round_name(FINETUNE, rounds), len(centroids)),
         PhotoPictures(photos, label_maps, captions, len(centroids), read_stored_image),
         seed,
-        losses=training_losses({title: work_dir / name for name, title in _TITLES.items()}),
+        losses=training_losses({title: work_dir / name for title, name in curves.items()}),
         **threshold_facts(manifest),
-        **_scores(work_dir / TEST / "scores.json", len(centroids)),
+        **_scores(work_dir / round_name(TEST, rounds) / "scores.json", len(centroids)),
     )
     return write_report(facts, work_dir / "report" / "index.html")
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from mmluss.apis import PASSPipeline
 from mmluss.apis.segmenter import Segmenter
 from mmluss.apis.tool_processes import call_mmseg_tool
 from mmluss.apis.training_folder import last_checkpoint
+from mmluss.datasets.label_codec import read_label_map
 from tests.helpers.tiny_steps import COLORS, CONFIGS
 
 pytestmark = pytest.mark.slow
@@ -204,6 +206,47 @@ def test_without_masks_nothing_is_scored(config_of_removed_data, tiny_data, tmp_
     trained = [path.relative_to(tiny_data / "train") for path in (tiny_data / "train").rglob("*.JPEG")]
     assert sorted(predicted) == sorted(path.with_suffix(".png") for path in trained)
     assert 'id="scores"' not in pipeline.write_page(pipeline.run()).read_text()
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_rounds_train_on_labels_of_the_model_before(scored, config_of_removed_data, tiny_data, tmp_path):
+    data, work = shutil.copytree(tiny_data, tmp_path / "own data"), tmp_path / "work"
+    if not scored:
+        shutil.rmtree(data / "validation-segmentation")
+    cfg = Config.fromfile(config_of_removed_data)
+    cfg.controls, cfg.rounds = [], 2
+    pipeline = PASSPipeline(cfg, work, data_root=str(data))
+    report = pipeline.run()
+    names = [step["name"] for step in report["steps"]]
+    assert [name for name in names if name[0] == "3"] == ["3_finetune", "3_labels_round2", "3_finetune_round2"]
+    assert report["rounds"] == 2 and ("4_test_round2" in names) is scored
+    trained = Config.fromfile(work / "3_finetune_round2" / "config.py").train_dataloader.dataset
+    assert trained.label_root == str(work / "3_labels_round2" / "pixel_labels")
+    images = {path.relative_to(data / "train").with_suffix("") for path in (data / "train").rglob("*.JPEG")}
+    labels = {path.relative_to(trained.label_root).with_suffix("") for path in Path(trained.label_root).rglob("*.png")}
+    assert labels == images
+    # They are what the first round's model says of the photos.
+    segmenter = Segmenter(last_checkpoint(work / "3_finetune"), "cpu")
+    for name in sorted(images)[::5]:
+        expected = segmenter(data / "train" / name.with_suffix(".JPEG")).label_map
+        np.testing.assert_array_equal(read_label_map(Path(trained.label_root, f"{name}.png")), expected)
+    if scored:
+        assert list(report["miou"]) == ["pixel labels (step 2)", "fine-tuned, round 1", "fine-tuned (step 4)"]
+        scores = json.loads((work / "4_test_round2" / "scores.json").read_text())["scores"]
+        assert report["miou"]["fine-tuned (step 4)"] == scores["mIoU"]
+    page = pipeline.write_page(report).read_text()
+    assert "step 3, round 2" in page and (pipeline.draw_panel() is not None) is scored
+    before = {path: path.stat().st_mtime_ns for path in work.rglob("*.pth")}
+    assert PASSPipeline(cfg, work, data_root=str(data)).run() == report
+    assert {path: path.stat().st_mtime_ns for path in work.rglob("*.pth")} == before
+
+
+@pytest.mark.parametrize("rounds", [0, -1, "two", 1.5])
+def test_rounds_are_counted_from_one(rounds, pipeline_config, tmp_path):
+    cfg = Config.fromfile(pipeline_config)
+    cfg.rounds = rounds
+    with pytest.raises(ValueError, match=f"rounds is a number, 1 or more, not {rounds!r}"):
+        PASSPipeline(cfg, tmp_path)
 
 
 @pytest.mark.parametrize("scored", [True, False])

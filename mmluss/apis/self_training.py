@@ -1,0 +1,108 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Rounds of self-training: the fine-tuned model labels the training images, and step 3 starts anew on these labels."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+
+from mmluss.apis.steps import StepResult
+from mmluss.datasets.imagenets import PIXEL_LABELS
+from mmluss.datasets.label_codec import read_label_map
+from mmluss.utils.atomic_files import read_json, write_json
+
+AGREEMENT = "agreement.json"
+AGREED = 0.95
+"""Labels of two rounds that agree this well would train the same model again."""
+
+
+def round_name(step: str, number: int) -> str:
+    """Name of a step in a round; the first round's are those of a pipeline without further ones."""
+    return step if number == 1 else f"{step}_round{number}"
+
+
+def train_in_rounds(
+    labels: StepResult,
+    rounds: int,
+    finetune: Callable[[int, StepResult], StepResult],
+    relabel: Callable[[int, StepResult, StepResult], StepResult],
+) -> list[StepResult]:
+    """Fine-tune on the labels of step 2, then again on those of each model before, until they no longer change.
+
+    Args:
+        labels: Step 2, with ``pixel_labels`` in its folder.
+        rounds: How often step 3 is done at most, 1 or more.
+        finetune: Does step 3; given the round's number and the step that wrote its labels.
+        relabel: Labels the training images for a round; given its number, the model and the labels before. Its figures
+            hold ``agreement``, see ``write_agreement``.
+
+    Returns:
+        Step 3 of each round.
+    """
+    finetuned = [finetune(1, labels)]
+    for number in range(2, rounds + 1):
+        labels = relabel(number, finetuned[-1], labels)
+        if float(labels.figures["agreement"]) >= AGREED:
+            break
+        finetuned.append(finetune(number, labels))
+    return finetuned
+
+
+def relabeling_cfg(cfg: Config, folder: Path) -> Config:
+    """Config of a fine-tuned model that writes label maps of its training images and scores nothing.
+
+    Args:
+        cfg: Config that it was trained with; it is changed.
+        folder: Folder of the step; the label maps go to its ``pixel_labels``.
+    """
+    cfg.resume, cfg.load_from = False, None
+    dataset = cfg.test_dataloader.dataset
+    dataset.label_root = False
+    if "split" in cfg.train_dataloader.dataset:
+        dataset.split = cfg.train_dataloader.dataset.split
+    cfg.test_evaluator = dict(type="LUSSMetric", format_only=True, output_dir=str(folder / PIXEL_LABELS))
+    return cfg
+
+
+def label_agreement(before: np.ndarray, after: np.ndarray) -> float:
+    """Intersection over union of what is foreground with the same id in two label maps; 1 where both have none.
+
+    Args:
+        before: ``(H, W)`` integers, 0 = background.
+        after: The same image's, of another model.
+
+    Example:
+        >>> label_agreement(np.array([[0, 1, 1, 2]]), np.array([[1, 1, 1, 3]]))
+        0.5
+    """
+    union = np.count_nonzero((before > 0) | (after > 0))
+    return 1.0 if union == 0 else np.count_nonzero((before == after) & (before > 0)) / union
+
+
+def write_agreement(before: Path, folder: Path, model: str) -> None:
+    """Write ``agreement.json``: the mean agreement of the label maps in a step's folder with those before.
+
+    Args:
+        before: Folder of the step that labeled the images before.
+        folder: Folder of the step; both have ``pixel_labels/CATEGORY/NAME.png``.
+        model: Hash of the model that made the label maps, so that those of another model make another file.
+
+    Raises:
+        FileNotFoundError: If an image has no label map of before.
+    """
+    paths = sorted((folder / PIXEL_LABELS).rglob("*.png"))
+    names = [path.relative_to(folder) for path in paths]
+
+    def agreement(name: Path) -> float:
+        return label_agreement(read_label_map(before / name), read_label_map(folder / name))
+
+    with ThreadPoolExecutor() as pool:
+        mean = float(np.mean(list(pool.map(agreement, names)))) if names else 0.0
+    write_json(folder / AGREEMENT, dict(agreement=round(mean, 4), images=len(names), model=model))
+
+
+def agreement_figures(folder: Path) -> dict[str, float | str]:
+    """Key figures of a step that labeled the training images."""
+    return {"agreement": read_json(folder / AGREEMENT, ["agreement"])["agreement"]}

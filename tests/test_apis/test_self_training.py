@@ -1,0 +1,104 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmluss.apis.self_training import (
+    AGREED,
+    agreement_figures,
+    label_agreement,
+    relabeling_cfg,
+    round_name,
+    train_in_rounds,
+    write_agreement,
+)
+from mmluss.apis.steps import StepResult
+from mmluss.datasets.label_codec import write_label_map
+
+
+def slow_agreement(before: np.ndarray, after: np.ndarray) -> float:
+    pairs = [(a, b) for a, b in zip(before.ravel().tolist(), after.ravel().tolist(), strict=True) if a or b]
+    return sum(a == b for a, b in pairs) / len(pairs) if pairs else 1.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_agreement_is_the_share_of_foreground_with_one_id(seed):
+    rng = np.random.default_rng(seed)
+    before, after = rng.integers(0, 4, (2, 9, 7))
+    assert label_agreement(before, after) == pytest.approx(slow_agreement(before, after))
+    assert label_agreement(before, before) == 1.0
+
+
+def test_nothing_agrees_with_nothing():
+    empty = np.zeros((3, 3), np.uint16)
+    assert label_agreement(empty, empty) == 1.0
+    assert label_agreement(empty, empty + 1) == 0.0
+
+
+def test_agreement_of_folders_is_the_mean_of_their_images(tmp_path):
+    rng = np.random.default_rng(0)
+    expected = []
+    for name in ("cat/a.png", "cat/b.png", "dog/a.png"):
+        before, after = rng.integers(0, 3, (2, 12, 10))
+        write_label_map(tmp_path / "before" / "pixel_labels" / name, before)
+        write_label_map(tmp_path / "after" / "pixel_labels" / name, after)
+        expected.append(slow_agreement(before, after))
+    write_agreement(tmp_path / "before", tmp_path / "after", "one model")
+    assert agreement_figures(tmp_path / "after") == {"agreement": pytest.approx(np.mean(expected), abs=1e-4)}
+    first = (tmp_path / "after" / "agreement.json").read_text()
+    write_agreement(tmp_path / "before", tmp_path / "after", "another model")
+    assert (tmp_path / "after" / "agreement.json").read_text() != first
+
+
+def run_rounds(tmp_path, rounds: int, agreements: list[float]) -> tuple[list[str], list[str]]:
+    """Names of the fine-tuned rounds, and the calls in their order."""
+    calls = []
+
+    def step(name: str, **figures) -> StepResult:
+        calls.append(name)
+        return StepResult(name, tmp_path, 0.0, figures)
+
+    def finetune(number: int, labels: StepResult) -> StepResult:
+        return step(f"{round_name('train', number)} on {labels.name}")
+
+    def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
+        assert model.name.endswith(before.name)
+        return step(round_name("labels", number), agreement=agreements[number - 2])
+
+    done = train_in_rounds(StepResult("labels", tmp_path, 0.0), rounds, finetune, relabel)
+    return [result.name for result in done], calls
+
+
+def test_each_round_learns_the_labels_of_the_model_before(tmp_path):
+    done, calls = run_rounds(tmp_path, 3, [0.5, 0.6])
+    expected = ["train on labels", "train_round2 on labels_round2", "train_round3 on labels_round3"]
+    assert done == expected
+    assert calls == [expected[0], "labels_round2", expected[1], "labels_round3", expected[2]]
+
+
+def test_one_round_labels_nothing_anew(tmp_path):
+    assert run_rounds(tmp_path, 1, []) == (["train on labels"], ["train on labels"])
+
+
+def test_labels_that_no_longer_change_end_the_rounds(tmp_path):
+    done, calls = run_rounds(tmp_path, 5, [0.5, AGREED, 0.5, 0.5])
+    assert len(done) == 2 and calls[-1] == "labels_round3"
+
+
+def test_images_of_training_are_labeled_and_nothing_is_scored(tmp_path):
+    dataset = dict(type="ImageNetSDataset", data_root="photos")
+    cfg = Config(
+        dict(
+            resume=True,
+            load_from="other.pth",
+            train_dataloader=dict(dataset=dict(dataset, split="train-full", label_root="labels")),
+            test_dataloader=dict(dataset=dict(dataset, split="validation")),
+            test_evaluator=dict(type="LUSSMetric", scores_file="scores.json"),
+        )
+    )
+    changed = relabeling_cfg(cfg, tmp_path)
+    assert changed.test_dataloader.dataset == dict(dataset, split="train-full", label_root=False)
+    assert changed.test_evaluator == dict(
+        type="LUSSMetric", format_only=True, output_dir=str(tmp_path / "pixel_labels")
+    )
+    assert (changed.resume, changed.load_from) == (False, None)
