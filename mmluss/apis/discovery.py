@@ -14,6 +14,14 @@ from mmluss.apis.discovery_configs import DiscoveryConfigs
 from mmluss.apis.discovery_settings import DEFAULT_THRESHOLD, DiscoverySettings
 from mmluss.apis.label_run import read_suggestion, write_pseudo_labels, write_suggestion
 from mmluss.apis.photo_configs import training_size
+from mmluss.apis.self_training import (
+    AGREEMENT,
+    agreement_figures,
+    relabeling_cfg,
+    round_name,
+    train_in_rounds,
+    write_agreement,
+)
 from mmluss.apis.starting_backbone import embedded_start, foreign_start
 from mmluss.apis.step_launcher import StepLauncher
 from mmluss.apis.step_screen import FileShare, StepScreen, TrainingShare
@@ -103,7 +111,7 @@ class Discovery:
             clusters = self._choose_clusters(screen, attention)
             labels = self._label(screen, attention, clusters)
             finetuned = self._finetune(screen, pretrained, labels, clusters)
-        steps = dict(pretrain=pretrained, pixel_attention=attention, labels=labels, finetune=finetuned)
+        steps = dict(pretrain=pretrained, pixel_attention=attention, labels=labels, finetune=finetuned[-1])
         run = dict(
             photos=str(self.photo_root),
             num_photos=len(self.photos.photos),
@@ -190,11 +198,34 @@ class Discovery:
 
     def _finetune(
         self, screen: StepScreen, pretrained: StepResult | None, labels: StepResult, clusters: int
-    ) -> StepResult:
+    ) -> list[StepResult]:
         checkpoint, backbone = self._begun_from(pretrained)
-        cfg = self.configs.finetune(clusters, checkpoint, labels.folder / "pixel_labels")
-        inputs = [backbone, labels.folder / "pixel_labels.pth"]
-        return self._train(screen, _Step("learning to outline them", f"5_finetune_{self._key(clusters)}", cfg, inputs))
+
+        def title(text: str, number: int) -> str:
+            return text if number == 1 else f"{text}, round {number}"
+
+        def finetune(number: int, labels: StepResult) -> StepResult:
+            name = round_name(f"5_finetune_{self._key(clusters)}", number)
+            cfg = self.configs.finetune(clusters, checkpoint, labels.folder / "pixel_labels")
+            inputs = [backbone, labels.folder / ("pixel_labels.pth" if number == 1 else AGREEMENT)]
+            return self._train(screen, _Step(title("learning to outline them", number), name, cfg, inputs))
+
+        def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
+            name = round_name(f"4_labels_{self._key(clusters)}", number)
+            cfg, trained = Config.fromfile(model.folder / "config.py"), last_checkpoint(model.folder)
+            return self._relabel(screen, _Step(title("outlining things", number), name, cfg, [trained]), before)
+
+        return train_in_rounds(labels, self.settings.rounds, finetune, relabel)
+
+    def _relabel(self, screen: StepScreen, step: _Step, before: StepResult) -> StepResult:
+        def work(folder: Path, config: Path, watch: Callable[[], None]) -> None:
+            relabeling_cfg(step.cfg, folder).dump(config)
+            arguments = [config, step.inputs[0], "--work-dir", folder]
+            StepLauncher(self.configs.size.processes)("test", arguments, self._log(step.name), watch)
+            write_agreement(before.folder, folder, file_fingerprint(step.inputs[0]))
+
+        share = FileShare(self.out / "work" / step.name / "pixel_labels", len(self.photos.photos))
+        return self._run_step(screen, step, work, [AGREEMENT], share, agreement_figures)
 
     def _key(self, clusters: int) -> str:
         threshold = self.settings.threshold
@@ -232,6 +263,7 @@ class Discovery:
         work: Callable[[Path, Path, Callable[[], None]], None],
         outputs: Sequence[str],
         share: Callable[[], float],
+        figures: Callable[[Path], dict[str, float | str]] = lambda _: {},
     ) -> StepResult:
         hashes = dict(config=settings_fingerprint(step.cfg.to_dict()), data=self._data)
         hashes |= {path.name: file_fingerprint(path) for path in step.inputs}
@@ -241,7 +273,7 @@ class Discovery:
                 step.cfg.dump(folder / "config.py")
                 work(folder, folder / "config.py", update)
 
-            return self.steps.run(step.name, hashes, run, lambda _: {}, outputs)
+            return self.steps.run(step.name, hashes, run, figures, outputs)
 
     def _log(self, name: str) -> Path | None:
         return None if self.verbose else self.out / "logs" / f"{name}.log"
@@ -250,5 +282,5 @@ class Discovery:
         """Remove the label and fine-tuning steps of other settings than those of a finished run."""
         for pattern in ("4_labels_*", "5_finetune_*"):
             for folder in (self.out / "work").glob(pattern):
-                if folder.name not in run["steps"].values():
+                if folder.name not in run["seconds"]:
                     shutil.rmtree(folder)

@@ -18,10 +18,12 @@ class DiscoverySettings:
         quick: A first look in minutes: a quarter of the training.
         strict: Whether a photo that cannot be read ends the run.
         seed: Seed of everything.
+        rounds: How often the last training is done at most, each time but the first on outlines of the model before; it
+            ends when they no longer change.
         backbone: Config and checkpoint of a network that was trained elsewhere, in place of the embedded one.
 
     Raises:
-        ValueError: If there are fewer than two clusters, or the threshold is out of range.
+        ValueError: If there are fewer than two clusters, the threshold is out of range, or there is no round.
     """
 
     clusters: int | Literal["auto"] = "auto"
@@ -30,9 +32,12 @@ class DiscoverySettings:
     strict: bool = False
     seed: int = 0
     backbone: tuple[str, str] | None = None
+    rounds: int = 1
 
     def __post_init__(self) -> None:
         if self.clusters != "auto" and (not isinstance(self.clusters, int) or self.clusters < 2):
             raise ValueError(f"clusters is a number, 2 or more, or 'auto', not {self.clusters!r}")
         if self.threshold != "otsu" and not 0 <= float(self.threshold) <= 1:
             raise ValueError(f"threshold is a number in 0..1 or 'otsu', not {self.threshold!r}")
+        if self.rounds < 1:
+            raise ValueError(f"rounds is a number, 1 or more, not {self.rounds!r}")

@@ -31,6 +31,12 @@ def make_parser() -> argparse.ArgumentParser:
         type=_threshold,
         help="of foreground, 0..1 or otsu; default: %(default)s",
     )
+    discover.add_argument(
+        "--rounds",
+        default=1,
+        type=_positive,
+        help="of learning to outline, at most, each on the outlines of the one before; default: %(default)s",
+    )
     discover.add_argument("--quick", action="store_true", help="a first look: a quarter of the training")
     discover.add_argument("--strict", action="store_true", help="stop if a file cannot be used")
     discover.add_argument(
@@ -132,7 +138,9 @@ def _discover(args: argparse.Namespace, console: Console) -> None:
     from mmluss.cli.tables import show_clusters, show_skipped
 
     backbone = None if args.backbone is None else tuple(args.backbone)
-    settings = DiscoverySettings(args.clusters, args.threshold, args.quick, args.strict, args.seed, backbone)
+    settings = DiscoverySettings(
+        args.clusters, args.threshold, args.quick, args.strict, args.seed, backbone, args.rounds
+    )
     processes = number_of_processes(args.gpus)
     discovery = Discovery(args.photos, args.out, settings, console, args.verbose, processes)
     run = discovery.run()

@@ -236,7 +236,7 @@ def test_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
     step = out / "work" / "2_pixel_attention" / "last_checkpoint"
     before = step.stat().st_mtime_ns
     logs = {path.name for path in (out / "logs").iterdir()}
-    options = ["--quick", "--seed", 3, "--clusters", 2, "--threshold", 0.45, "--verbose"]
+    options = ["--quick", "--seed", 3, "--clusters", 2, "--threshold", 0.45, "--verbose", "--rounds", 2]
     shown = mmluss("discover", photos, "--out", out, *options, cwd=tmp_path)
     # What the steps print is on the screen, so no log is written.
     assert "Epoch(train)" in shown and "label maps in" in shown
@@ -245,4 +245,19 @@ def test_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
     assert changed["num_clusters"] == 2 and changed["settings"]["threshold"] == 0.45
     assert step.stat().st_mtime_ns == before
     assert changed["seconds"]["1_pretrain"] == run["seconds"]["1_pretrain"]
-    assert [p.name for p in (out / "work").glob("4_labels_*")] == ["4_labels_2_0.45"]
+    # The results of the former settings are gone, those of both rounds are there.
+    for step in ("4_labels", "5_finetune"):
+        names = sorted(path.name for path in (out / "work").glob(f"{step}_*"))
+        assert names == [f"{step}_2_0.45", f"{step}_2_0.45_round2"]
+    assert changed["steps"]["labels"] == "4_labels_2_0.45"
+    final = out / "work" / changed["steps"]["finetune"]
+    assert final.name == "5_finetune_2_0.45_round2"
+    labels = Path(Config.fromfile(final / "config.py").train_dataloader.dataset.label_root)
+    assert labels == out / "work" / "4_labels_2_0.45_round2" / "pixel_labels"
+    first = Segmenter(last_checkpoint(out / "work" / "5_finetune_2_0.45"))
+    for name in ("trip/cat 0.jpg", "trip/rocket 3.jpg", "upside.jpg"):
+        np.testing.assert_array_equal(read_label_map(labels / f"{name}.png"), first(photos / name).label_map)
+    weights = [
+        torch.load(path, map_location="cpu", weights_only=True) for path in (out / "model.pth", last_checkpoint(final))
+    ]
+    assert all(torch.equal(value, weights[0]["state_dict"][name]) for name, value in weights[1]["state_dict"].items())
