@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import faiss
 import numpy as np
@@ -20,6 +20,18 @@ KMeansStart = Literal["random", "k-means++"]
 
 BLOCK_BYTES = 64 * 2**20
 """Rows decoded to float32 at once take at most this many bytes."""
+
+
+class Rows(Protocol):
+    """What is read in blocks of rows: an array, a memory map, or something that computes them."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(M, C)``."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, which: slice, /) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,7 @@ def kmeans(
         ValueError: Fewer rows than clusters, a dtype other than float16 and float32, rows that are not finite, an
             unknown start, or "k-means++" with a faiss that lacks it.
     """
-    _check_rows(rows, num_clusters)
+    check_rows(rows, num_clusters)
     if restarts < 1 or iterations < 1:
         raise ValueError(f"k-means needs at least one restart and one iteration, got {restarts} and {iterations}.")
     parameters = _parameters(len(rows), iterations, start, spherical)
@@ -120,14 +132,23 @@ def assign_rows(rows: np.ndarray, centroids: np.ndarray) -> KMeansResult:
     return KMeansResult(np.asarray(centroids, np.float32), assignments, total / max(1, len(rows)))
 
 
-def row_blocks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def row_blocks(rows: Rows) -> Iterator[tuple[int, np.ndarray]]:
     """Rows ``(M, C)`` decoded to float32, ``BLOCK_BYTES`` at a time, each block with the index of its first row."""
     length = max(1, BLOCK_BYTES // (4 * rows.shape[1]))
     for start in range(0, len(rows), length):
         yield start, np.ascontiguousarray(rows[start : start + length], dtype=np.float32)
 
 
-def _check_rows(rows: np.ndarray, num_clusters: int) -> None:
+def check_rows(rows: np.ndarray, num_clusters: int) -> None:
+    """Refuse rows that cannot be clustered.
+
+    Args:
+        rows: ``(M, C)``.
+        num_clusters: K.
+
+    Raises:
+        ValueError: Fewer rows than clusters, a dtype other than float16 and float32, or rows that are not finite.
+    """
     if rows.dtype not in (np.float16, np.float32) or rows.ndim != 2:
         raise ValueError(f"rows must be (M, C) float16 or float32, got {rows.shape} {rows.dtype}")
     if not 1 <= num_clusters <= len(rows):

@@ -11,7 +11,8 @@ from mmengine.logging import MMLogger
 from scipy.linalg import eigh
 from scipy.sparse import csr_matrix, diags
 
-from mmluss.clustering.kmeans import BLOCK_BYTES, kmeans, normalize_rows, row_blocks
+from mmluss.clustering.centered_rows import CenteredRows
+from mmluss.clustering.kmeans import BLOCK_BYTES, Rows, kmeans, normalize_rows, row_blocks
 
 ROWS_PER_LANDMARK = 64
 """Rows that k-means looks at for each landmark, at most."""
@@ -21,10 +22,10 @@ NEAREST = 3
 """Landmarks that a row is joined to."""
 
 
-def find_landmarks(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+def find_landmarks(rows: np.ndarray | CenteredRows, count: int, seed: int) -> np.ndarray:
     """Centers of k-means over evenly drawn rows.
 
-    Memory: a copy of ``ROWS_PER_LANDMARK`` rows for each landmark, in their dtype.
+    Memory: a copy of ``ROWS_PER_LANDMARK`` rows for each landmark, at most, in their dtype.
 
     Args:
         rows: ``(M, C)`` float16 or float32.
@@ -34,13 +35,13 @@ def find_landmarks(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
     Returns:
         ``(count, C)`` float32.
     """
+    drawn: np.ndarray | slice = slice(None)
     if len(rows) > count * ROWS_PER_LANDMARK:
-        drawn = np.random.default_rng(seed).choice(len(rows), count * ROWS_PER_LANDMARK, replace=False)
-        rows = rows[np.sort(drawn)]
-    return kmeans(rows, count, LANDMARK_ITERATIONS, restarts=1, seed=seed).centroids
+        drawn = np.sort(np.random.default_rng(seed).choice(len(rows), count * ROWS_PER_LANDMARK, replace=False))
+    return kmeans(rows[drawn], count, LANDMARK_ITERATIONS, restarts=1, seed=seed).centroids
 
 
-def landmark_weights(rows: np.ndarray, landmarks: np.ndarray) -> csr_matrix:
+def landmark_weights(rows: Rows, landmarks: np.ndarray) -> csr_matrix:
     """How much each row belongs to its nearest landmarks: Gaussian weights that sum to 1.
 
     Args:
@@ -64,7 +65,7 @@ def landmark_weights(rows: np.ndarray, landmarks: np.ndarray) -> csr_matrix:
 
 
 def landmark_embedding(
-    rows: np.ndarray, dimensions: int, num_landmarks: int, seed: int = 0, path: str | Path | None = None
+    rows: np.ndarray | CenteredRows, dimensions: int, num_landmarks: int, seed: int = 0, path: str | Path | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Leading left singular vectors of the normalized weights to landmarks, each row of length 1.
 
@@ -73,7 +74,7 @@ def landmark_embedding(
     on disk if ``path`` is given.
 
     Args:
-        rows: ``(M, C)`` float16 or float32, L2-normalized; an array or a memory map.
+        rows: ``(M, C)`` float16 or float32, L2-normalized; read in blocks.
         dimensions: Vectors, fewer than landmarks.
         num_landmarks: Landmarks.
         seed: Seed of the landmarks.

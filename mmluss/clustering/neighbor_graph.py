@@ -10,6 +10,7 @@ from mmengine import dist
 from scipy.sparse import csr_matrix
 
 from mmluss.clustering.image_batches import consecutive_batches, my_share
+from mmluss.clustering.kmeans import Rows
 
 QUERY_ROWS = 4096
 """Rows whose neighbors are looked for at once, the same whatever the number of processes."""
@@ -18,13 +19,13 @@ DATABASE_ROWS = 16384
 """Rows that are searched at once: 128 MiB in float32 for 2048 channels."""
 
 
-def nearest_neighbors(rows: np.ndarray, neighbors: int) -> np.ndarray:
+def nearest_neighbors(rows: Rows, neighbors: int) -> np.ndarray:
     """The rows of largest cosine to each row, itself among them; shared among processes.
 
     Memory: the blocks above in float32, and 12 bytes for each neighbor.
 
     Args:
-        rows: ``(M, C)`` float16 or float32, L2-normalized; an array or a memory map.
+        rows: ``(M, C)`` float16 or float32, L2-normalized; read in blocks.
         neighbors: Neighbors of each row, itself among them; M at most.
 
     Returns:
@@ -40,17 +41,17 @@ def nearest_neighbors(rows: np.ndarray, neighbors: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _search(rows: np.ndarray, batch: list[int], neighbors: int) -> np.ndarray:
+def _search(rows: Rows, batch: list[int], neighbors: int) -> np.ndarray:
     queries = np.ascontiguousarray(rows[batch[0] : batch[-1] + 1], dtype=np.float32)
     return knn_ground_truth(queries, _blocks(rows), neighbors, METRIC_INNER_PRODUCT)[1]
 
 
-def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+def _blocks(rows: Rows) -> Iterator[np.ndarray]:
     for start in range(0, len(rows), DATABASE_ROWS):
         yield np.ascontiguousarray(rows[start : start + DATABASE_ROWS], dtype=np.float32)
 
 
-def neighbor_graph(rows: np.ndarray, neighbors: int) -> csr_matrix:
+def neighbor_graph(rows: Rows, neighbors: int) -> csr_matrix:
     """Symmetric graph in which rows are joined to their nearest neighbors.
 
     Args:

@@ -148,6 +148,7 @@ class PseudoLabelRun:
         clustering_key = settings_fingerprint(
             dict(
                 rows=self._embedding_key,
+                centered=settings.clustering == "spectral",
                 **settings.chosen("num_clusters", "iterations", "restarts", "seed", "clustering", "neighbors"),
             )
         )

@@ -16,7 +16,8 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from mmluss.clustering.kmeans import KMeansResult, assign_rows, kmeans, normalize_rows, row_blocks
+from mmluss.clustering.centered_rows import CenteredRows
+from mmluss.clustering.kmeans import KMeansResult, assign_rows, check_rows, kmeans, normalize_rows, row_blocks
 from mmluss.clustering.landmarks import landmark_embedding
 from mmluss.clustering.neighbor_graph import neighbor_graph
 
@@ -103,7 +104,7 @@ def spectral_clusters(
     folder: str | Path | None = None,
     max_graph_rows: int = MAX_GRAPH_ROWS,
 ) -> SpectralResult:
-    """Cluster embeddings by their graph; centroids are the mean embeddings of clusters.
+    """Cluster embeddings by the graph of what tells them from their mean; centroids are the clusters' mean embeddings.
 
     A centroid gives back nearly all rows it was made from, so later steps name images and pixels by their nearest
     centroid, as with k-means. All processes take part and get the same result, whatever their number.
@@ -131,12 +132,14 @@ def spectral_clusters(
         )
     if num_landmarks is None and len(rows) > max_graph_rows:
         num_landmarks = min(len(rows), max(400, 4 * num_clusters))
+    check_rows(rows, num_clusters)
+    centered = CenteredRows(rows)
     if num_landmarks is None:
-        graph = neighbor_graph(rows, min(neighbors, len(rows)))
+        graph = neighbor_graph(centered, min(neighbors, len(rows)))
         vectors, eigenvalues = spectral_embedding(graph, num_clusters)
     else:
         path = None if folder is None else Path(folder, "spectral_vectors.npy")
-        vectors, eigenvalues = landmark_embedding(rows, num_clusters, num_landmarks, seed, path)
+        vectors, eigenvalues = landmark_embedding(centered, num_clusters, num_landmarks, seed, path)
     found = kmeans(
         vectors,
         num_clusters,

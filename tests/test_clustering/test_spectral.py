@@ -6,6 +6,7 @@ from sklearn.manifold import spectral_embedding as sklearn_embedding
 
 from mmluss.clustering.cluster_agreement import matched_accuracy
 from mmluss.clustering.kmeans import kmeans, normalize_rows
+from mmluss.clustering.landmarks import landmark_embedding
 from mmluss.clustering.neighbor_graph import neighbor_graph
 from mmluss.clustering.spectral import (
     SpectralResult,
@@ -69,6 +70,30 @@ def test_landmarks_take_over_where_there_are_many_rows(tmp_path):
         spectral_clusters(rows, 3, max_graph_rows=500).eigenvalues,
     )
     assert (tmp_path / "spectral_vectors.npy").is_file()
+
+
+@pytest.mark.parametrize("landmarks", [None, 60])
+def test_what_all_rows_share_plays_no_part(landmarks):
+    rng = np.random.default_rng(0)
+    rows = normalize_rows(rng.standard_normal((300, 8)) + 3).astype(np.float32)
+    centered = normalize_rows(rows - rows.mean(axis=0))
+
+    def eigenvalues(rows: np.ndarray) -> np.ndarray:
+        if landmarks is None:
+            return spectral_embedding(neighbor_graph(rows, 10), 4)[1]
+        return landmark_embedding(rows, 4, landmarks)[1]
+
+    found = spectral_clusters(rows, 4, num_landmarks=landmarks, restarts=3).eigenvalues
+    np.testing.assert_allclose(found, eigenvalues(centered), atol=1e-4)
+    assert not np.allclose(found, eigenvalues(rows), atol=1e-3)
+
+
+@pytest.mark.parametrize("landmarks", [None, 20])
+def test_rows_that_are_not_finite_are_named(landmarks):
+    rows = normalize_rows(np.random.default_rng(0).standard_normal((60, 8)))
+    rows[3, 2] = np.nan
+    with pytest.raises(ValueError, match="row 3 of the embeddings holds NaN"):
+        spectral_clusters(rows, 3, num_landmarks=landmarks)
 
 
 def test_more_parts_than_clusters():
