@@ -145,6 +145,7 @@ def write_pixel_labels(
     """
     mine = my_spread_share(batches_of_equal_shape(sizes, settings.batch_size))
     counts = LabelFrequencies.empty(len(model.decode_head.centroids) + 1)
+    write = _LabelWriter(threshold, len(counts.pixels), getattr(model, "refine", None))
     with ThreadPoolExecutor(settings.writers) as pool:
         missing = _count_finished(dataset, [index for batch in mine for index in batch], folder, counts, pool)
         todo = [batch for batch in mine if not missing.isdisjoint(batch)]
@@ -153,10 +154,7 @@ def write_pixel_labels(
             if index not in missing:
                 continue
             path, size = label_path(dataset, index, folder), sample.metainfo["ori_shape"][:2]
-            refine = getattr(model, "refine", None)
-            pending.append(
-                pool.submit(_write_one, path, cluster, score, size, threshold, len(counts.pixels), refine, photo)
-            )
+            pending.append(pool.submit(write, path, photo, cluster, score, size))
             if len(pending) > settings.writers * PENDING_PER_WRITER:
                 counts.add(pending.popleft().result())
         for future in pending:
@@ -164,22 +162,23 @@ def write_pixel_labels(
     return counts.summed_over_processes()
 
 
-def _write_one(
-    path: Path,
-    cluster: Tensor,
-    score: Tensor,
-    size: tuple[int, int],
-    threshold: float,
-    num_labels: int,
-    refine: GrabCut | None,
-    photo: Tensor,
-) -> np.ndarray:
-    label, _ = resize_pixel_labels(cluster, score, size, threshold if refine is None else None)
-    ids = label.numpy().astype(np.uint16)
-    if refine is not None:
-        ids[~refine(photo.permute(1, 2, 0).numpy(), score.numpy(), threshold, size)] = 0
-    write_label_map(path, ids)
-    return np.bincount(ids.ravel(), minlength=num_labels)
+@dataclass(frozen=True)
+class _LabelWriter:
+    """What all label maps of a run share: the threshold, how many labels there are, and what refines outlines."""
+
+    threshold: float
+    num_labels: int
+    refine: GrabCut | None
+
+    def __call__(self, path: Path, photo: Tensor, cluster: Tensor, score: Tensor, size: tuple[int, int]) -> np.ndarray:
+        """Write one label map of this size; pixels of each label."""
+        threshold = self.threshold if self.refine is None else None
+        label, _ = resize_pixel_labels(cluster, score, size, threshold)
+        ids = label.numpy().astype(np.uint16)
+        if self.refine is not None:
+            ids[~self.refine(photo.permute(1, 2, 0).numpy(), score.numpy(), self.threshold, size)] = 0
+        write_label_map(path, ids)
+        return np.bincount(ids.ravel(), minlength=self.num_labels)
 
 
 def _count_finished(

@@ -17,19 +17,16 @@ from mmengine.model import BaseModel
 
 from mmluss.clustering.cluster_agreement import agreement_where_known
 from mmluss.clustering.embeddings import extract_embeddings
-from mmluss.clustering.image_batches import batches_of_equal_shape, image_sizes
-from mmluss.clustering.input_checks import check_clusters, check_inputs, check_labels, check_threshold
+from mmluss.clustering.image_batches import image_sizes
+from mmluss.clustering.input_checks import check_clusters, check_inputs, check_labels
 from mmluss.clustering.kmeans import KMeansResult, kmeans
 from mmluss.clustering.label_writing import all_labels_written, remove_labels, write_pixel_labels
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.clustering.spectral import spectral_clusters
-from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
+from mmluss.clustering.thresholds import find_threshold
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import dataset_fingerprint, pipeline_text, settings_fingerprint, weights_fingerprint
 from mmluss.utils.stage_record import StageRecord, read_arrays, write_arrays
-
-THRESHOLD_IMAGES = 100
-"""Images looked at to see whether a given threshold lies among their scores."""
 
 CENTROID_STATE = ("decode_head.centroids", "decode_head.threshold")
 
@@ -165,7 +162,7 @@ class PseudoLabelRun:
                 **settings.chosen("threshold", "threshold_step", "otsu_images"),
             )
         )
-        threshold = self._stage("threshold", threshold_key, self._find_threshold)
+        threshold = self._stage("threshold", threshold_key, self._threshold)
         self.model.decode_head.set_centroids(centroids, threshold["value"])
         logger.info(f"foreground threshold: {threshold['value']:.4f} ({settings.threshold})")
         labels_key = settings_fingerprint(
@@ -248,37 +245,8 @@ class PseudoLabelRun:
             )
         return result
 
-    def _find_threshold(self) -> dict[str, Any]:
-        settings = self.settings
-        if settings.threshold == "val":
-            batches = batches_of_equal_shape(image_sizes(self.validation), settings.batch_size)
-            sweep = sweep_thresholds(self.model, self.validation, batches, settings)
-            return dict(
-                value=float(sweep["best_threshold"]),
-                validation_miou=float(sweep["best_miou"]),
-                thresholds=np.asarray(sweep["thresholds"]).tolist(),
-                miou_of_threshold=np.asarray(sweep["miou"]).tolist(),
-            )
-        if settings.threshold == "otsu":
-            histogram, edges = self._score_histogram(settings.otsu_images)
-            value = otsu_threshold(histogram, edges)
-        else:
-            histogram, edges = self._score_histogram(THRESHOLD_IMAGES)
-            value = float(settings.threshold)
-            check_threshold(value, histogram, edges)
-        return dict(
-            value=value,
-            images=round(histogram.sum()),
-            # Coarser than what Otsu's method saw: for pictures.
-            histogram=np.round(histogram.reshape(256, -1).sum(axis=1), 4).tolist(),
-        )
-
-    def _score_histogram(self, images: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of so many training images at most, spread evenly over the data list."""
-        looked_at = np.unique(np.linspace(0, len(self.sizes) - 1, min(images, len(self.sizes))).astype(int))
-        groups = batches_of_equal_shape(self.sizes[looked_at], self.settings.batch_size)
-        batches = [looked_at[group].tolist() for group in groups]
-        return score_histogram(self.model, self.dataset, batches, self.settings)
+    def _threshold(self) -> dict[str, Any]:
+        return find_threshold(self.model, self.dataset, self.sizes, self.settings, self.validation)
 
     def _label(self, key: str, threshold: float) -> dict[str, Any]:
         inputs = dict(key=key)

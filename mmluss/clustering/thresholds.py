@@ -9,14 +9,68 @@ from mmengine import dist
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
-from mmluss.clustering.image_batches import my_spread_share
-from mmluss.clustering.input_checks import missing_mask
+from mmluss.clustering.image_batches import batches_of_equal_shape, image_sizes, my_spread_share
+from mmluss.clustering.input_checks import check_threshold, missing_mask
 from mmluss.clustering.label_writing import predict_pixel_scores
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
 from mmluss.models.nearest_centroid import resize_pixel_labels
 
 HISTOGRAM_BINS = 4096
+
+THRESHOLD_IMAGES = 100
+"""Images looked at to see whether a given threshold lies among their scores."""
+
+
+def find_threshold(
+    model: BaseModel,
+    dataset: BaseDataset,
+    sizes: np.ndarray,
+    settings: PseudoLabelSettings,
+    validation: BaseDataset | None = None,
+) -> dict[str, Any]:
+    """The foreground threshold that the settings ask for, and what it was chosen from; shared among processes.
+
+    Args:
+        model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
+        dataset: Training images, whole ones of a common short side.
+        sizes: ``(M, 2)`` width and height of their files.
+        settings: ``threshold``: "val", "otsu" or a number; ``otsu_images``, ``batch_size`` and those of the functions
+            below.
+        validation: Validation images with masks, for "val".
+
+    Returns:
+        ``value``; with "val" ``validation_miou``, ``thresholds`` and ``miou_of_threshold``; without the number of
+        ``images`` that were looked at and a ``histogram`` of their scores in 256 bins.
+
+    Raises:
+        ValueError: Everything or nothing would be foreground.
+    """
+    if settings.threshold == "val" and validation is not None:
+        batches = batches_of_equal_shape(image_sizes(validation), settings.batch_size)
+        sweep = sweep_thresholds(model, validation, batches, settings)
+        return dict(
+            value=float(sweep["best_threshold"]),
+            validation_miou=float(sweep["best_miou"]),
+            thresholds=np.asarray(sweep["thresholds"]).tolist(),
+            miou_of_threshold=np.asarray(sweep["miou"]).tolist(),
+        )
+    most = settings.otsu_images if settings.threshold == "otsu" else THRESHOLD_IMAGES
+    # Spread evenly over the data list.
+    looked_at = np.unique(np.linspace(0, len(sizes) - 1, min(most, len(sizes))).astype(int))
+    groups = batches_of_equal_shape(sizes[looked_at], settings.batch_size)
+    histogram, edges = score_histogram(model, dataset, [looked_at[group].tolist() for group in groups], settings)
+    if settings.threshold == "otsu":
+        value = otsu_threshold(histogram, edges)
+    else:
+        value = float(settings.threshold)
+        check_threshold(value, histogram, edges)
+    return dict(
+        value=value,
+        images=round(histogram.sum()),
+        # Coarser than what Otsu's method saw: for pictures.
+        histogram=np.round(histogram.reshape(256, -1).sum(axis=1), 4).tolist(),
+    )
 
 
 def otsu_threshold(histogram: np.ndarray, bin_edges: np.ndarray) -> float:

@@ -105,9 +105,7 @@ def uninterrupted(photo_root, tmp_path_factory) -> dict[str, bytes]:
     return outcome(folder)
 
 
-@pytest.mark.parametrize(
-    "step", ["extract_embeddings", "kmeans", "sweep_thresholds", "write_pixel_labels", "write_json"]
-)
+@pytest.mark.parametrize("step", ["extract_embeddings", "kmeans", "find_threshold", "write_pixel_labels", "write_json"])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_run_stopped_before_or_after_a_step_gives_the_same_in_the_end(
     photo_root, tmp_path, monkeypatch, uninterrupted, step, after
@@ -146,7 +144,7 @@ def run_and_die(photo_root: Path, folder: Path, place: str, calls: int) -> None:
     [
         ("mmluss.clustering.embeddings.EmbeddingFile.write", 3),
         ("mmluss.clustering.kmeans._one_restart", 2),
-        ("mmluss.clustering.label_writing._write_one", 7),
+        ("mmluss.clustering.label_writing.write_label_map", 7),
     ],
 )
 @pytest.mark.slow
