@@ -19,8 +19,8 @@ from mmluss.apis.self_training import (
     agreement_figures,
     relabeling_cfg,
     round_name,
+    settle_labels,
     train_in_rounds,
-    write_agreement,
 )
 from mmluss.apis.starting_backbone import embedded_start, foreign_start
 from mmluss.apis.step_launcher import StepLauncher
@@ -222,7 +222,7 @@ class Discovery:
             relabeling_cfg(step.cfg, folder).dump(config)
             arguments = [config, step.inputs[0], "--work-dir", folder]
             StepLauncher(self.configs.size.processes)("test", arguments, self._log(step.name), watch)
-            write_agreement(before.folder, folder, file_fingerprint(step.inputs[0]))
+            settle_labels(before.folder, folder, file_fingerprint(step.inputs[0]))
 
         share = FileShare(self.out / "work" / step.name / "pixel_labels", len(self.photos.photos))
         return self._run_step(screen, step, work, [AGREEMENT], share, agreement_figures)

@@ -10,12 +10,12 @@ from mmengine.config import Config
 
 from mmluss.apis.steps import StepResult
 from mmluss.datasets.imagenets import PIXEL_LABELS
-from mmluss.datasets.label_codec import read_label_map
+from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.utils.atomic_files import read_json, write_json
 
 AGREEMENT = "agreement.json"
-AGREED = 0.95
-"""Labels of two rounds that agree this well would train the same model again."""
+AGREED = 0.9
+"""Labels of two rounds that agree this well train as good a model again."""
 
 
 def round_name(step: str, number: int) -> str:
@@ -36,7 +36,7 @@ def train_in_rounds(
         rounds: How often step 3 is done at most, 1 or more.
         finetune: Does step 3; given the round's number and the step that wrote its labels.
         relabel: Labels the training images for a round; given its number, the model and the labels before. Its figures
-            hold ``agreement``, see ``write_agreement``.
+            hold ``agreement``, see ``settle_labels``.
 
     Returns:
         Step 3 of each round.
@@ -81,8 +81,11 @@ def label_agreement(before: np.ndarray, after: np.ndarray) -> float:
     return 1.0 if union == 0 else np.count_nonzero((before == after) & (before > 0)) / union
 
 
-def write_agreement(before: Path, folder: Path, model: str) -> None:
-    """Write ``agreement.json``: the mean agreement of the label maps in a step's folder with those before.
+def settle_labels(before: Path, folder: Path, model: str) -> None:
+    """Compare the label maps in a step's folder with those before, and take those where the model finds nothing.
+
+    What a model finds nothing in would teach the next one to find nothing, and so on. Writes ``agreement.json`` with
+    the mean ``agreement`` and the number of images that are ``kept`` as they were.
 
     Args:
         before: Folder of the step that labeled the images before.
@@ -90,19 +93,24 @@ def write_agreement(before: Path, folder: Path, model: str) -> None:
         model: Hash of the model that made the label maps, so that those of another model make another file.
 
     Raises:
-        FileNotFoundError: If an image has no label map of before.
+        ValueError: If an image has no label map of before.
     """
     paths = sorted((folder / PIXEL_LABELS).rglob("*.png"))
-    names = [path.relative_to(folder) for path in paths]
 
-    def agreement(name: Path) -> float:
-        return label_agreement(read_label_map(before / name), read_label_map(folder / name))
+    def settle(path: Path) -> tuple[float, bool]:
+        old, new = read_label_map(before / path.relative_to(folder)), read_label_map(path)
+        keep = bool(old.any() and not new.any())
+        if keep:
+            write_label_map(path, old)
+        return label_agreement(old, new), keep
 
     with ThreadPoolExecutor() as pool:
-        mean = float(np.mean(list(pool.map(agreement, names)))) if names else 0.0
-    write_json(folder / AGREEMENT, dict(agreement=round(mean, 4), images=len(names), model=model))
+        agreements, kept = zip(*pool.map(settle, paths), strict=True) if paths else ((0.0,), (False,))
+    content = dict(agreement=round(float(np.mean(agreements)), 4), kept=sum(kept), images=len(paths), model=model)
+    write_json(folder / AGREEMENT, content)
 
 
 def agreement_figures(folder: Path) -> dict[str, float | str]:
     """Key figures of a step that labeled the training images."""
-    return {"agreement": read_json(folder / AGREEMENT, ["agreement"])["agreement"]}
+    content = read_json(folder / AGREEMENT, ["agreement", "kept"])
+    return {name: content[name] for name in ("agreement", "kept")}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmluss.apis.self_training import AGREEMENT, agreement_figures, relabeling_cfg, write_agreement
+from mmluss.apis.self_training import AGREEMENT, agreement_figures, relabeling_cfg, settle_labels
 from mmluss.apis.step_figures import SCORES, main_scores
 from mmluss.apis.step_launcher import StepLauncher
 from mmluss.apis.step_screen import FileShare, StepScreen, TrainingShare
@@ -108,7 +108,7 @@ class ToolSteps:
             share = FileShare(folder / "pixel_labels", self._count_images(cfg))
             with self._watched(name, share) as watch:
                 self._run_test(name, relabeling_cfg(cfg, folder), path, folder, watch)
-                write_agreement(before.folder, folder, checkpoint)
+                settle_labels(before.folder, folder, checkpoint)
 
         return self.steps.run(name, hashes, work, agreement_figures, [AGREEMENT])
 

@@ -24,8 +24,9 @@ class LUSSSegmentor(EncoderDecoder):
     size in one step; ``seg_logits`` are not kept, since 920 classes at full size do not fit in memory. ``test_cfg``
     takes ``max_resolution`` (default 1000) and ``limited_side`` (default ``height``), see ``label_map``; ``refine``,
     config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default None);
-    ``one_category`` (default False): all foreground of an image gets the class that is most probable in it, for
-    sets with one thing a photo; and ``head_logits`` (default False): keep the logits at the head's own size, from which
+    ``one_category`` (default False), for sets with one thing a photo: all foreground of an image gets the class that is
+    most probable in it, and foreground is what is half as probable as at the surest pixel, so that something is found
+    where nothing is sure; and ``head_logits`` (default False): keep the logits at the head's own size, from which
     scores can be made.
 
     Example:
@@ -78,9 +79,8 @@ class LUSSSegmentor(EncoderDecoder):
         limits = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
         if refine is None and not test_cfg.get("one_category"):
             return label_map(logits, size, *limits)
-        class_logits, background = foreground_logits(logits, bool(test_cfg.get("one_category")))
+        class_logits, foreground = foreground_logits(logits, bool(test_cfg.get("one_category")))
         labels = label_map(class_logits, size, *limits) + 1
-        foreground = 1 - background
         if refine is None:
             kept = F.interpolate(foreground[None, None], size=labels.shape, mode="bilinear")[0, 0] >= 0.5
         else:
@@ -91,17 +91,20 @@ class LUSSSegmentor(EncoderDecoder):
 
 
 def foreground_logits(logits: Tensor, one_category: bool) -> tuple[Tensor, Tensor]:
-    """Logits of all classes but the background, and the probability of the background.
+    """Logits of all classes but the background, and how much of a position is foreground.
 
     Args:
         logits: ``(K + 1, h, w)``, the background's first.
-        one_category: Whether the most probable class of the image takes all positions.
+        one_category: Whether the image shows one thing: its most probable class takes all positions, and foreground is
+            relative to that of the surest position.
 
     Returns:
-        ``(K, h, w)`` float32 whose argmax is the predicted id less one, and ``(h, w)`` float32 in 0..1.
+        ``(K, h, w)`` float32 whose argmax is the predicted id less one, and ``(h, w)`` float32 in 0..1; it is
+        foreground from 0.5 on.
     """
     probability = logits.float().softmax(dim=0)
-    foreground = logits[1:].float()
+    class_logits, foreground = logits[1:].float(), 1 - probability[0]
     if one_category:
-        foreground = probability[1:].mean(dim=(1, 2), keepdim=True).expand_as(foreground)
-    return foreground, probability[0]
+        class_logits = probability[1:].mean(dim=(1, 2), keepdim=True).expand_as(class_logits)
+        foreground = foreground / foreground.max().clamp(min=torch.finfo(foreground.dtype).tiny)
+    return class_logits, foreground

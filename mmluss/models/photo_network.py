@@ -105,8 +105,8 @@ class PhotoNetwork(nn.Module):
         working = _limited(size, test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height"))
         pixels = _pixels(working)
         if test_cfg.get("one_category"):
-            class_logits, background = foreground_logits(logits, True)
-            enlarged = F.interpolate(1 - background[None, None], size=pixels, mode="bilinear", align_corners=False)
+            class_logits, foreground = foreground_logits(logits, True)
+            enlarged = F.interpolate(foreground[None, None], size=pixels, mode="bilinear", align_corners=False)
             labels = torch.where(enlarged[0, 0] >= 0.5, argmax_in_blocks(class_logits, pixels, CLASSES_AT_ONCE) + 1, 0)
         else:
             labels = argmax_in_blocks(logits, pixels, CLASSES_AT_ONCE)

@@ -9,11 +9,11 @@ from mmluss.apis.self_training import (
     label_agreement,
     relabeling_cfg,
     round_name,
+    settle_labels,
     train_in_rounds,
-    write_agreement,
 )
 from mmluss.apis.steps import StepResult
-from mmluss.datasets.label_codec import write_label_map
+from mmluss.datasets.label_codec import read_label_map, write_label_map
 
 
 def slow_agreement(before: np.ndarray, after: np.ndarray) -> float:
@@ -43,11 +43,26 @@ def test_agreement_of_folders_is_the_mean_of_their_images(tmp_path):
         write_label_map(tmp_path / "before" / "pixel_labels" / name, before)
         write_label_map(tmp_path / "after" / "pixel_labels" / name, after)
         expected.append(slow_agreement(before, after))
-    write_agreement(tmp_path / "before", tmp_path / "after", "one model")
-    assert agreement_figures(tmp_path / "after") == {"agreement": pytest.approx(np.mean(expected), abs=1e-4)}
+    settle_labels(tmp_path / "before", tmp_path / "after", "one model")
+    figures = agreement_figures(tmp_path / "after")
+    assert figures == {"agreement": pytest.approx(np.mean(expected), abs=1e-4), "kept": 0}
     first = (tmp_path / "after" / "agreement.json").read_text()
-    write_agreement(tmp_path / "before", tmp_path / "after", "another model")
+    settle_labels(tmp_path / "before", tmp_path / "after", "another model")
     assert (tmp_path / "after" / "agreement.json").read_text() != first
+
+
+def test_labels_stay_where_the_model_finds_nothing(tmp_path):
+    empty, square = np.zeros((6, 8), np.uint16), np.zeros((6, 8), np.uint16)
+    square[2:5, 2:5] = 300
+    maps = dict(lost=(square, empty), found=(empty, square), changed=(square, square // 2), nothing=(empty, empty))
+    for name, (before, after) in maps.items():
+        write_label_map(tmp_path / "before" / "pixel_labels" / f"{name}.png", before)
+        write_label_map(tmp_path / "after" / "pixel_labels" / f"{name}.png", after)
+    settle_labels(tmp_path / "before", tmp_path / "after", "a model")
+    expected = dict(lost=square, found=square, changed=square // 2, nothing=empty)
+    for name, label_map in expected.items():
+        np.testing.assert_array_equal(read_label_map(tmp_path / f"after/pixel_labels/{name}.png"), label_map)
+    assert agreement_figures(tmp_path / "after") == {"agreement": 0.25, "kept": 1}
 
 
 def run_rounds(tmp_path, rounds: int, agreements: list[float]) -> tuple[list[str], list[str]]:

@@ -140,11 +140,29 @@ def test_photo_comes_back_from_the_network_input(tiny_resnet):
 
 def test_foreground_and_one_class():
     logits = torch.tensor([[[0.0, 5.0]], [[2.0, 0.0]], [[0.0, 4.0]]])
-    class_logits, background = foreground_logits(logits, one_category=False)
+    class_logits, foreground = foreground_logits(logits, one_category=False)
     assert (class_logits.argmax(dim=0) + 1).tolist() == [[1, 2]]
-    torch.testing.assert_close(background, logits.softmax(dim=0)[0])
-    class_logits, _ = foreground_logits(logits, one_category=True)
+    torch.testing.assert_close(foreground, 1 - logits.softmax(dim=0)[0])
+    class_logits, relative = foreground_logits(logits, one_category=True)
     assert (class_logits.argmax(dim=0) + 1).tolist() == [[1, 1]]
+    torch.testing.assert_close(relative, foreground / foreground.max())
+
+
+@pytest.mark.parametrize("refine", [None, REFINE])
+def test_one_thing_is_found_where_none_is_sure(tiny_resnet, refine):
+    model = LUSSSegmentor(
+        backbone=tiny_resnet, decode_head=dict(type="LinearHead", num_classes=3), test_cfg=dict(refine=refine)
+    )
+    logits = torch.zeros(3, 8, 8)
+    logits[0] = 4
+    logits[2, 2:5, 3:7] = 3.5
+    image = 255 * F.interpolate((logits[2:] > 0).float()[None], size=(64, 64))[0].expand(3, 64, 64)
+    assert not model.image_labels(image, logits, (64, 64)).any()
+    model.test_cfg["one_category"] = True
+    labels = model.image_labels(image, logits, (64, 64))
+    assert set(labels.unique().tolist()) == {0, 2}
+    shown = image[0] > 0
+    assert ((labels > 0) & shown).sum() / ((labels > 0) | shown).sum() > 0.8
 
 
 @pytest.mark.parametrize("refine", [None, REFINE])
@@ -162,10 +180,9 @@ def test_fine_tuned_predictions(tiny_resnet, refine, one_category):
     logits = model._forward(inputs)
     for index, sample in enumerate(model.predict(inputs, samples(2, (64, 96)))):
         labels = sample.pred_sem_seg.data[0].numpy()
-        class_logits, background = foreground_logits(logits[index].detach(), one_category)
+        class_logits, foreground = foreground_logits(logits[index].detach(), one_category)
         size = dict(size=(64, 96), mode="bilinear", align_corners=False)
         full = F.interpolate(class_logits[None], **size)[0].argmax(dim=0).numpy() + 1
-        foreground = 1 - background
         if refine is None:
             kept = F.interpolate(foreground[None, None], **size)[0, 0].numpy() >= 0.5
         else:
