@@ -116,7 +116,7 @@ def run(
     with nullcontext() if args.verbose else StepScreen(Console(stderr=True)) as screen:
         pipeline = PASSPipeline(cfg, work_dir, args.data_root, screen, launcher)
         report = pipeline.run()
-    return report, pipeline.draw_panel(report), pipeline.write_page(report)
+    return report, pipeline.draw_panel(), pipeline.write_page(report)
 
 
 def be_quiet(logger: MMLogger) -> None:
