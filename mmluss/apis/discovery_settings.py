@@ -19,7 +19,7 @@ class DiscoverySettings:
         strict: Whether a photo that cannot be read ends the run.
         seed: Seed of everything.
         rounds: How often the last training is done at most, each time but the first on outlines of the model before; it
-            ends when they no longer change.
+            ends when they hardly change. A quick look takes one.
         backbone: Config and checkpoint of a network that was trained elsewhere, in place of the embedded one.
 
     Raises:
@@ -32,7 +32,7 @@ class DiscoverySettings:
     strict: bool = False
     seed: int = 0
     backbone: tuple[str, str] | None = None
-    rounds: int = 1
+    rounds: int = 2
 
     def __post_init__(self) -> None:
         if self.clusters != "auto" and (not isinstance(self.clusters, int) or self.clusters < 2):
