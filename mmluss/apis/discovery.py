@@ -215,8 +215,7 @@ class Discovery:
             cfg, trained = Config.fromfile(model.folder / "config.py"), last_checkpoint(model.folder)
             return self._relabel(screen, _Step(title("outlining things", number), name, cfg, [trained]), before)
 
-        rounds = 1 if self.settings.quick else self.settings.rounds
-        return train_in_rounds(labels, rounds, finetune, relabel)
+        return train_in_rounds(labels, self.settings.most_rounds, finetune, relabel)
 
     def _relabel(self, screen: StepScreen, step: _Step, before: StepResult) -> StepResult:
         def work(folder: Path, config: Path, watch: Callable[[], None]) -> None:

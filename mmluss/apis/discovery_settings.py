@@ -19,7 +19,7 @@ class DiscoverySettings:
         strict: Whether a photo that cannot be read ends the run.
         seed: Seed of everything.
         rounds: How often the last training is done at most, each time but the first on outlines of the model before; it
-            ends when they hardly change. A quick look takes one.
+            ends when they hardly change. None: two, or one for a quick look.
         backbone: Config and checkpoint of a network that was trained elsewhere, in place of the embedded one.
 
     Raises:
@@ -32,12 +32,17 @@ class DiscoverySettings:
     strict: bool = False
     seed: int = 0
     backbone: tuple[str, str] | None = None
-    rounds: int = 2
+    rounds: int | None = None
 
     def __post_init__(self) -> None:
         if self.clusters != "auto" and (not isinstance(self.clusters, int) or self.clusters < 2):
             raise ValueError(f"clusters is a number, 2 or more, or 'auto', not {self.clusters!r}")
         if self.threshold != "otsu" and not 0 <= float(self.threshold) <= 1:
             raise ValueError(f"threshold is a number in 0..1 or 'otsu', not {self.threshold!r}")
-        if self.rounds < 1:
+        if self.rounds is not None and self.rounds < 1:
             raise ValueError(f"rounds is a number, 1 or more, not {self.rounds!r}")
+
+    @property
+    def most_rounds(self) -> int:
+        """How often the last training is done at most."""
+        return self.rounds or (1 if self.quick else 2)

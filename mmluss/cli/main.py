@@ -33,11 +33,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     discover.add_argument(
         "--rounds",
-        default=2,
         type=_positive,
-        help="of learning to outline, at most, each on the outlines of the one before; default: %(default)s",
+        help="of learning to outline, at most, each on the outlines of the one before; default: 2, with --quick 1",
     )
-    discover.add_argument("--quick", action="store_true", help="a first look: a quarter of the training, one round")
+    discover.add_argument("--quick", action="store_true", help="a first look: a quarter of the training")
     discover.add_argument("--strict", action="store_true", help="stop if a file cannot be used")
     discover.add_argument(
         "--backbone",
