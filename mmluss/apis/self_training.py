@@ -77,8 +77,8 @@ def label_agreement(before: np.ndarray, after: np.ndarray) -> float:
         >>> label_agreement(np.array([[0, 1, 1, 2]]), np.array([[1, 1, 1, 3]]))
         0.5
     """
-    union = np.count_nonzero((before > 0) | (after > 0))
-    return 1.0 if union == 0 else np.count_nonzero((before == after) & (before > 0)) / union
+    union = int(np.count_nonzero((before > 0) | (after > 0)))
+    return 1.0 if union == 0 else int(np.count_nonzero((before == after) & (before > 0))) / union
 
 
 def settle_labels(before: Path, folder: Path, model: str) -> None:
