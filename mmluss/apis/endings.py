@@ -5,6 +5,7 @@ import errno
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,20 +38,31 @@ def one_line_endings(folder: str | Path, advice: str) -> Iterator[None]:
     except KeyboardInterrupt as error:
         print(f"stopped; {advice}", file=sys.stderr, flush=True)
         raise SystemExit(143 if isinstance(error, Terminated) else 130) from None
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
+    except (OSError, EOFError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise SystemExit(f"{error.strerror}: {error.filename or folder}. Make room; {advice}") from None
+        reason = _lost_loader(error)
+        if reason is None:
             raise
-        raise SystemExit(f"{error.strerror}: {error.filename or folder}. Make room; {advice}") from None
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        reason = str(error).partition("\n")[0]
         raise SystemExit(
             f"A loading process is gone, often for want of memory: {reason} Lower num_workers or batch_size; {advice}"
         ) from None
     finally:
         if in_main_thread:
             signal.signal(signal.SIGTERM, before)
+
+
+def _lost_loader(error: Exception) -> str | None:
+    """Why a loading process is gone; None where the error is another.
+
+    One that ends while its batch is fetched breaks the connection before torch notices that it is gone.
+    """
+    if "DataLoader worker" in str(error):
+        return str(error).partition("\n")[0]
+    fetched = any(frame.name == "_try_get_data" for frame in traceback.extract_tb(error.__traceback__))
+    if fetched and isinstance(error, ConnectionError | EOFError | FileNotFoundError):
+        return f"DataLoader worker ended while its batch was fetched ({type(error).__name__})."
+    return None
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """One label PNG for each training image (PASS, step 2.4)."""
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +24,7 @@ from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.models.grabcut import GrabCut
 from mmluss.models.nearest_centroid import resize_pixel_labels
+from mmluss.utils.atomic_files import remove_leftovers
 
 PENDING_PER_WRITER = 16
 """Label maps that may wait for each writing thread, so that slow disks do not fill the memory."""
@@ -51,6 +53,14 @@ def remove_labels(dataset: BaseDataset, folder: str | Path) -> None:
     """Delete the label maps of these images, and nothing else; shared among processes."""
     for index in my_indices(dataset):
         label_path(dataset, index, folder).unlink(missing_ok=True)
+    dist.barrier()
+
+
+def remove_half_written(folder: str | Path) -> None:
+    """Delete what killed processes left of label maps; before any process writes one."""
+    if dist.is_main_process():
+        for place, _, _ in os.walk(folder):
+            remove_leftovers(place)
     dist.barrier()
 
 

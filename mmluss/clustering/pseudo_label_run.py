@@ -20,7 +20,7 @@ from mmluss.clustering.embeddings import extract_embeddings
 from mmluss.clustering.image_batches import image_sizes
 from mmluss.clustering.input_checks import check_clusters, check_inputs, check_labels
 from mmluss.clustering.kmeans import KMeansResult, kmeans
-from mmluss.clustering.label_writing import all_labels_written, remove_labels, write_pixel_labels
+from mmluss.clustering.label_writing import all_labels_written, remove_half_written, remove_labels, write_pixel_labels
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.clustering.spectral import spectral_clusters
 from mmluss.clustering.thresholds import find_threshold
@@ -258,6 +258,7 @@ class PseudoLabelRun:
                 remove_labels(self.dataset, self.label_folder)
                 self.manifest.unlink(missing_ok=True)
             self.record.begin("labels", inputs)
+        remove_half_written(self.label_folder)
         start = time.monotonic()
         counts = write_pixel_labels(self.model, self.dataset, self.sizes, self.label_folder, threshold, self.settings)
         check_labels(counts.pixels, threshold)

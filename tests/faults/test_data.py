@@ -48,7 +48,7 @@ def test_a_killed_loading_process_is_named_and_the_run_resumes(whole, tmp_path):
     (work / "go").touch()
     assert finish(process) == 1
     line = log.read_text().splitlines()[-1]
-    assert line.startswith("A loading process is gone, often for want of memory: DataLoader worker (pid")
+    assert line.startswith("A loading process is gone, often for want of memory: DataLoader worker ")
     assert line.endswith("the same command with --resume goes on after the last checkpoint")
     code = finish(start(log, train, config, work, "--resume"))
     assert code == 0, log.read_text()

@@ -6,7 +6,7 @@ from mmluss.apis.discovery_settings import DiscoverySettings
 
 @pytest.mark.parametrize(
     ("settings", "rounds"),
-    [(dict(), 2), (dict(quick=True), 1), (dict(rounds=1), 1), (dict(rounds=3, quick=True), 3)],
+    [({}, 2), (dict(quick=True), 1), (dict(rounds=1), 1), (dict(rounds=3, quick=True), 3)],
 )
 def test_a_quick_look_takes_one_round_unless_told_otherwise(settings, rounds):
     assert DiscoverySettings(**settings).most_rounds == rounds

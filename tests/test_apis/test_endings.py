@@ -43,6 +43,21 @@ def test_killed_loading_process(capsys):
     )
 
 
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), EOFError(), FileNotFoundError(2, "no socket")])
+def test_loading_process_that_ends_while_its_batch_is_fetched(error, capsys):
+    def _try_get_data():
+        raise error
+
+    with pytest.raises(SystemExit) as end, one_line_endings("work", "go on so"):
+        _try_get_data()
+    assert end.value.code == (
+        "A loading process is gone, often for want of memory: DataLoader worker ended while its batch was fetched "
+        f"({type(error).__name__}). Lower num_workers or batch_size; go on so"
+    )
+    with pytest.raises(type(error)), one_line_endings("work", "go on so"):
+        raise type(error)
+
+
 @pytest.mark.parametrize("error", [ValueError("x"), RuntimeError("x"), OSError(errno.EACCES, "x"), SystemExit(3)])
 def test_other_errors_pass(error):
     with pytest.raises(type(error)) as caught, one_line_endings("work", "go on so"):

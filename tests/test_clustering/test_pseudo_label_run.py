@@ -158,6 +158,15 @@ def test_a_killed_run_gives_the_same_in_the_end(photo_root, tmp_path, uninterrup
     assert outcome(tmp_path) == uninterrupted
 
 
+def test_half_written_label_maps_of_killed_processes_go(photo_root, tmp_path, uninterrupted):
+    labeling(photo_root, tmp_path, validation=True, threshold="val").run()
+    labels = sorted((tmp_path / "pixel_labels").rglob("*.png"))
+    (tmp_path / "pixel_labels" / "manifest.json").unlink()
+    labels[0].rename(labels[0].with_name(f".{2**22 + 1}-7-{labels[0].name}"))
+    labeling(photo_root, tmp_path, validation=True, threshold="val").run()
+    assert outcome(tmp_path) == uninterrupted
+
+
 @pytest.mark.parametrize(
     "changes",
     [dict(threshold=0.55), dict(num_clusters=2), dict(crop_size=20), dict(seed=1, restarts=1), dict(dtype="float32")],
