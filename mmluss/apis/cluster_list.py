@@ -14,6 +14,7 @@ from mmluss.apis.photo_table import PhotoTable, count_pixels, make_photo_table
 from mmluss.apis.run_folder import RunFolder
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.engine.hooks.pseudo_label_hook import build_dataset, default_dataloader
+from mmluss.evaluation.folder import label_names
 from mmluss.utils.atomic_files import replace_file
 
 COLUMNS = ("image", "cluster", "typicality", "margin", "pixel_cluster", "pixel_cluster_share", "foreground_share")
@@ -93,19 +94,19 @@ def _rows(table: PhotoTable) -> list[dict]:
 
 
 def _rows_of_label_maps(folder: Path) -> tuple[list[str], list[dict]]:
-    paths = sorted(path for path in folder.rglob("*.png") if path.name[0] != ".")
-    if not paths:
+    names = label_names(folder)
+    if not names:
         raise ValueError(
             f"{folder} is neither a work folder of step 2 (pixel_labels), nor one of mmluss discover (run.json), and "
             "there is no label map in it"
         )
     rows = []
-    for path in paths:
-        ids, counts = count_pixels(read_label_map(path))
+    for name in names:
+        ids, counts = count_pixels(read_label_map(folder / f"{name}.png"))
         pixels = np.zeros(int(ids.max(initial=0)) + 1, np.int64)
         pixels[ids] = counts
         rows.append(_pixel_columns(pixels))
-    return [path.relative_to(folder).with_suffix("").as_posix() for path in paths], rows
+    return names, rows
 
 
 def _pixel_columns(pixels: np.ndarray | Sequence[int]) -> dict:

@@ -17,9 +17,8 @@ from mmluss.apis.photo_configs import training_size
 from mmluss.apis.self_training import (
     AGREEMENT,
     agreement_figures,
-    relabeling_cfg,
+    relabel_images,
     round_name,
-    settle_labels,
     train_in_rounds,
 )
 from mmluss.apis.starting_backbone import embedded_start, foreign_start
@@ -219,10 +218,10 @@ class Discovery:
 
     def _relabel(self, screen: StepScreen, step: _Step, before: StepResult) -> StepResult:
         def work(folder: Path, config: Path, watch: Callable[[], None]) -> None:
-            relabeling_cfg(step.cfg, folder).dump(config)
-            arguments = [config, step.inputs[0], "--work-dir", folder]
-            StepLauncher(self.configs.size.processes)("test", arguments, self._log(step.name), watch)
-            settle_labels(before.folder, folder, file_fingerprint(step.inputs[0]))
+            def test(arguments: list) -> None:
+                StepLauncher(self.configs.size.processes)("test", arguments, self._log(step.name), watch)
+
+            relabel_images(step.cfg, step.inputs[0], before.folder, folder, test)
 
         share = FileShare(self.out / "work" / step.name / "pixel_labels", len(self.photos.photos))
         return self._run_step(screen, step, work, [AGREEMENT], share, agreement_figures)

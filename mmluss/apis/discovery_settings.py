@@ -18,9 +18,9 @@ class DiscoverySettings:
         quick: A first look in minutes: a quarter of the training.
         strict: Whether a photo that cannot be read ends the run.
         seed: Seed of everything.
+        backbone: Config and checkpoint of a network that was trained elsewhere, in place of the embedded one.
         rounds: How often the last training is done at most, each time but the first on outlines of the model before; it
             ends when they hardly change. None: two, or one for a quick look.
-        backbone: Config and checkpoint of a network that was trained elsewhere, in place of the embedded one.
 
     Raises:
         ValueError: If there are fewer than two clusters, the threshold is out of range, or there is no round.

@@ -28,7 +28,7 @@ from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.submission_step import SUBMISSION, submission_step
 from mmluss.apis.tool_steps import MATCH, SUBMISSION_STEP, ToolSteps
 from mmluss.apis.training_folder import backbone_of, checkpoint_fingerprint, last_checkpoint
-from mmluss.utils.atomic_files import write_json
+from mmluss.utils.atomic_files import read_json, write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint
 
 _LABEL_CHECKPOINT = "pixel_labels.pth"
@@ -81,7 +81,6 @@ class PASSPipeline:
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_fingerprint(self.data_root)
         self.tools = ToolSteps(self.steps, self.data_root, self.data, launch or StepLauncher(), screen)
-        self._rounds_done = 0
         self.num_clusters = num_clusters_of(cfg)
         self.scored = Path(self.data_root, "validation-segmentation").is_dir()
         self.warm_start = cfg.get("warm_start")
@@ -105,13 +104,12 @@ class PASSPipeline:
         labels = self._label(PIXEL_ATTENTION, pretrained)
         label_scores = self.tools.test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT) if self.scored else None
         finetuned = self._finetune("3_", pretrained, labels)
-        self._rounds_done = len(finetuned)
         miou = {} if label_scores is None else self._scored_steps(label_scores, finetuned)
         report = dict(
             protocol=self.cfg.get("protocol", ""),
             data_root=self.data_root,
             miou=miou,
-            rounds=self._rounds_done,
+            rounds=len(finetuned),
             steps=[dict(name=step.name, seconds=step.seconds, figures=step.figures) for step in self.steps.results],
         )
         if self.submission is not None:
@@ -141,8 +139,9 @@ class PASSPipeline:
         if not self.scored:
             return None
         folder = self.steps.work_dir
-        labels, final = folder / PIXEL_ATTENTION, folder / round_name(FINETUNE, self._rounds_done)
-        final_test = folder / round_name(TEST, self._rounds_done)
+        rounds = read_json(folder / "report.json", ["rounds"])["rounds"]
+        labels, final = folder / PIXEL_ATTENTION, folder / round_name(FINETUNE, rounds)
+        final_test = folder / round_name(TEST, rounds)
         return draw_result_panel(
             TestedModel(labels / "config.py", labels / _LABEL_CHECKPOINT, folder / "2_pixel_labels_test" / MATCH),
             TestedModel(final / "config.py", last_checkpoint(final), final_test / MATCH),

@@ -40,11 +40,8 @@ def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: in
     init_default_scope("mmseg")
     work_dir = Path(work_dir)
     rounds = report.get("rounds", 1)
-    finetuned = {
-        "step 3" if number == 1 else f"step 3, round {number}": round_name(FINETUNE, number)
-        for number in range(1, rounds + 1)
-    }
-    curves = {"step 1": "1_pretrain", "step 2.1": PIXEL_ATTENTION} | finetuned
+    curves = {"step 1": "1_pretrain", "step 2.1": PIXEL_ATTENTION, "step 3": FINETUNE}
+    curves |= {f"step 3, round {number}": round_name(FINETUNE, number) for number in range(2, rounds + 1)}
     labels = work_dir / PIXEL_ATTENTION
     samples = _labeled_images(labels)
     rows = np.load(labels / "clustering" / "embeddings.npy", mmap_mode="r", allow_pickle=False)

@@ -4,13 +4,17 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 
 from mmluss.apis.steps import StepResult
+from mmluss.apis.training_folder import checkpoint_fingerprint
+from mmluss.clustering.label_writing import remove_half_written
 from mmluss.datasets.imagenets import PIXEL_LABELS
 from mmluss.datasets.label_codec import read_label_map, write_label_map
+from mmluss.evaluation.folder import label_names
 from mmluss.utils.atomic_files import read_json, write_json
 
 AGREEMENT = "agreement.json"
@@ -48,6 +52,24 @@ def train_in_rounds(
             break
         finetuned.append(finetune(number, labels))
     return finetuned
+
+
+def relabel_images(
+    cfg: Config, checkpoint: Path, before: Path, folder: Path, test: Callable[[list[Any]], None]
+) -> None:
+    """Label the training images with a fine-tuned model; done again, it begins anew.
+
+    Args:
+        cfg: Config that the model was trained with; it is changed.
+        checkpoint: Its checkpoint.
+        before: Folder of the step that labeled the images it was trained on.
+        folder: Folder of the step; gets ``config.py``, ``pixel_labels`` and ``agreement.json``.
+        test: Runs mmseg's test tool with these arguments.
+    """
+    remove_half_written(folder / PIXEL_LABELS)
+    relabeling_cfg(cfg, folder).dump(folder / "config.py")
+    test([folder / "config.py", checkpoint, "--work-dir", folder])
+    settle_labels(before, folder, checkpoint_fingerprint(checkpoint))
 
 
 def relabeling_cfg(cfg: Config, folder: Path) -> Config:
@@ -93,20 +115,24 @@ def settle_labels(before: Path, folder: Path, model: str) -> None:
         model: Hash of the model that made the label maps, so that those of another model make another file.
 
     Raises:
+        FileNotFoundError: If the step wrote no label maps.
         ValueError: If an image has no label map of before.
     """
-    paths = sorted((folder / PIXEL_LABELS).rglob("*.png"))
+    names = label_names(folder / PIXEL_LABELS)
 
-    def settle(path: Path) -> tuple[float, bool]:
-        old, new = read_label_map(before / path.relative_to(folder)), read_label_map(path)
+    def settle(name: str) -> tuple[float, bool]:
+        path = Path(PIXEL_LABELS, f"{name}.png")
+        old, new = read_label_map(before / path), read_label_map(folder / path)
         keep = bool(old.any() and not new.any())
         if keep:
-            write_label_map(path, old)
+            write_label_map(folder / path, old)
         return label_agreement(old, new), keep
 
+    agreement, kept = 0.0, 0
     with ThreadPoolExecutor() as pool:
-        agreements, kept = zip(*pool.map(settle, paths), strict=True) if paths else ((0.0,), (False,))
-    content = dict(agreement=round(float(np.mean(agreements)), 4), kept=sum(kept), images=len(paths), model=model)
+        for agrees, keeps in pool.map(settle, names):
+            agreement, kept = agreement + agrees, kept + keeps
+    content = dict(agreement=round(agreement / max(1, len(names)), 4), kept=kept, images=len(names), model=model)
     write_json(folder / AGREEMENT, content)
 
 

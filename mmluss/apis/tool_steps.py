@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmluss.apis.self_training import AGREEMENT, agreement_figures, relabeling_cfg, settle_labels
+from mmluss.apis.self_training import AGREEMENT, agreement_figures, relabel_images
 from mmluss.apis.step_figures import SCORES, main_scores
 from mmluss.apis.step_launcher import StepLauncher
 from mmluss.apis.step_screen import FileShare, StepScreen, TrainingShare
@@ -101,14 +101,16 @@ class ToolSteps:
             before: The step that wrote the labels it was trained on.
         """
         path, cfg = last_checkpoint(model.folder), Config.fromfile(model.folder / "config.py")
-        checkpoint = checkpoint_fingerprint(path)
-        hashes = self._hashes(cfg) | dict(checkpoint=checkpoint)
+        hashes = self._hashes(cfg) | dict(checkpoint=checkpoint_fingerprint(path))
 
         def work(folder: Path) -> None:
             share = FileShare(folder / "pixel_labels", self._count_images(cfg))
             with self._watched(name, share) as watch:
-                self._run_test(name, relabeling_cfg(cfg, folder), path, folder, watch)
-                settle_labels(before.folder, folder, checkpoint)
+
+                def test(arguments: list) -> None:
+                    self.launch("test", arguments, self._log(name), watch)
+
+                relabel_images(cfg, path, before.folder, folder, test)
 
         return self.steps.run(name, hashes, work, agreement_figures, [AGREEMENT])
 

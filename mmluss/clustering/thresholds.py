@@ -44,9 +44,11 @@ def find_threshold(
         ``images`` that were looked at and a ``histogram`` of their scores in 256 bins.
 
     Raises:
-        ValueError: Everything or nothing would be foreground.
+        ValueError: Everything or nothing would be foreground, or there are no validation images for "val".
     """
-    if settings.threshold == "val" and validation is not None:
+    if settings.threshold == "val":
+        if validation is None:
+            raise ValueError("threshold 'val' is chosen on validation images with masks, and none are given")
         batches = batches_of_equal_shape(image_sizes(validation), settings.batch_size)
         sweep = sweep_thresholds(model, validation, batches, settings)
         return dict(

@@ -1,18 +1,24 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmluss.apis.self_training import (
     AGREED,
     agreement_figures,
     label_agreement,
+    relabel_images,
     relabeling_cfg,
     round_name,
     settle_labels,
     train_in_rounds,
 )
 from mmluss.apis.steps import StepResult
+from mmluss.apis.training_folder import checkpoint_fingerprint
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 
 
@@ -63,6 +69,29 @@ def test_labels_stay_where_the_model_finds_nothing(tmp_path):
     for name, label_map in expected.items():
         np.testing.assert_array_equal(read_label_map(tmp_path / f"after/pixel_labels/{name}.png"), label_map)
     assert agreement_figures(tmp_path / "after") == {"agreement": 0.25, "kept": 1}
+
+
+def test_labeling_again_begins_anew(tmp_path):
+    """What a killed process left, whole or half, plays no part; the model's hash and the config are written."""
+    rng = np.random.default_rng(0)
+    before, after = rng.integers(0, 3, (2, 6, 8))
+    write_label_map(tmp_path / "before/pixel_labels/cat/a.png", before)
+    folder = tmp_path / "step"
+    write_label_map(folder / "pixel_labels/cat/a.png", before)
+    (folder / "pixel_labels/cat" / f".{2**22 + 1}-7-a.png").touch()
+    torch.save(dict(state_dict=dict(weight=torch.ones(2))), tmp_path / "model.pth")
+    cfg = Config(dict(train_dataloader=dict(dataset={}), test_dataloader=dict(dataset={})))
+
+    def predict(arguments: list) -> None:
+        assert arguments == [folder / "config.py", tmp_path / "model.pth", "--work-dir", folder]
+        write_label_map(Path(Config.fromfile(arguments[0]).test_evaluator.output_dir, "cat", "a.png"), after)
+
+    relabel_images(cfg, tmp_path / "model.pth", tmp_path / "before", folder, predict)
+    assert [path.name for path in (folder / "pixel_labels/cat").iterdir()] == ["a.png"]
+    np.testing.assert_array_equal(read_label_map(folder / "pixel_labels/cat/a.png"), after)
+    content = json.loads((folder / "agreement.json").read_text())
+    assert content["images"] == 1 and content["agreement"] == pytest.approx(slow_agreement(before, after), abs=1e-4)
+    assert content["model"] == checkpoint_fingerprint(tmp_path / "model.pth")
 
 
 def run_rounds(tmp_path, rounds: int, agreements: list[float]) -> tuple[list[str], list[str]]:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from skimage.filters import threshold_otsu
 
-from mmluss.clustering.thresholds import otsu_threshold, score_histogram, sweep_thresholds
+from mmluss.clustering.settings import PseudoLabelSettings
+from mmluss.clustering.thresholds import find_threshold, otsu_threshold, score_histogram, sweep_thresholds
 from mmluss.models.nearest_centroid import resize_pixel_labels
 from tests.helpers.small_world import photos, small_settings
 
@@ -87,3 +88,11 @@ def test_a_validation_image_without_mask_is_named(photo_root, model):
     model.decode_head.set_centroids(torch.eye(6)[:3], 0.0)
     with pytest.raises(ValueError, match=r"amber_0\.png has no mask"):
         sweep_thresholds(model, photos(photo_root), BATCHES, small_settings())
+
+
+def test_threshold_from_validation_needs_validation_images():
+    settings = PseudoLabelSettings(num_clusters=2, threshold="val")
+    with pytest.raises(
+        ValueError, match="threshold 'val' is chosen on validation images with masks, and none are given"
+    ):
+        find_threshold(None, None, np.zeros((0, 2)), settings)

@@ -25,7 +25,7 @@ def test_subsets_are_nested():
 def test_tables_are_those_of_the_lists(subset):
     path = LISTS / f"ImageNetS_categories_im{subset}.txt"
     if not path.is_file():
-        pytest.skip(f"no {path}")
+        pytest.skip(f"needs the list of categories that comes with ImageNet-S, {path}")
     assert list(subset_categories(subset)) == path.read_text().split()
 
 

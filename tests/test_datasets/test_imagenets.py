@@ -243,7 +243,7 @@ def test_indices_take_the_first_images(tmp_path, write_split):
     assert len(ImageNetSDataset(tmp_path, indices=4)) == 4
 
 
-@pytest.mark.skipif(not FLOWERS.is_dir(), reason=f"no {FLOWERS}")
+@pytest.mark.skipif(not FLOWERS.is_dir(), reason=f"needs the photos of Flowers15 in {FLOWERS}")
 def test_flowers():
     lengths = {"train": 975, "train-semi": 150, "validation": 225}
     for split, length in lengths.items():

@@ -221,7 +221,7 @@ def test_does_not_write_through_links_of_others(tmp_path):
     assert not list(elsewhere.iterdir())
 
 
-@pytest.mark.skipif(not LISTS.is_dir(), reason=f"no {LISTS}")
+@pytest.mark.skipif(not LISTS.is_dir(), reason=f"needs the lists of ImageNet-S in {LISTS}")
 def test_lists_of_imagenets50(tmp_path, log):
     imagenet = tmp_path / "imagenet"
     for category in subset_categories(50):
