@@ -6,7 +6,8 @@ process that keeps the memory it once had. The plain loop trains the same model 
 and contiguous memory by ``torch.optim.SGD`` without ``foreach``, in a process as the system starts it. The limit is the
 backbone alone, forwards and, where it is trained, backwards, on images that are normalized already, in a process like
 ours. All three are given the same random batch, which is in memory, and take turns; each figure comes from a process of
-its own, after a few iterations that do not count.
+its own, after a few iterations that do not count. Where the CPU has instructions for bfloat16, there are also rows of
+ours with ``--amp``, beside the same plain loop.
 
     python benchmarks/training.py --rounds 3 --json training.json
     python benchmarks/training.py --backbones ResNet-18 --steps "step 1" --images 32 --size 160
@@ -37,6 +38,7 @@ from step_cases import (
 )
 
 from mmluss.apis.tool_processes import call_in_process
+from mmluss.engine.optimizers.mixed_precision import computes_in_bfloat16
 
 CASES = {
     "ResNet-18": (
@@ -63,12 +65,19 @@ class IterationClock(Hook):
         self.times.append(time.perf_counter())
 
 
-def ours(config: str, images: int | None, size: int | None, iterations: int) -> float:
+def ours(config: str, images: int | None, size: int | None, iterations: int, amp: bool = False) -> float:
     """Images per second of the runner."""
     cfg = load_step(config, images, size)
+    if amp:
+        cfg.optim_wrapper.type = "AmpOptimWrapper"
     clock = IterationClock()
     train_by_runner(cfg, random_batch(cfg), WARM_UP + iterations, clock)
     return cfg.train_dataloader.batch_size * iterations / (clock.times[-1] - clock.times[WARM_UP - 1])
+
+
+def ours_in_bfloat16(config: str, images: int | None, size: int | None, iterations: int) -> float:
+    """Images per second of the runner with mixed precision."""
+    return ours(config, images, size, iterations, amp=True)
 
 
 def plain_loop(config: str, images: int | None, size: int | None, iterations: int) -> float:
@@ -112,7 +121,7 @@ def rate(step: Callable[[], None], images: int, iterations: int) -> float:
     return images * iterations / (time.perf_counter() - start)
 
 
-SIDES = dict(ours=ours, peer=plain_loop, limit=backbone_alone)
+SIDES = dict(ours=ours, bfloat16=ours_in_bfloat16, peer=plain_loop, limit=backbone_alone)
 
 
 def write_rate(side: str, arguments: tuple, path: Path) -> None:
@@ -150,19 +159,24 @@ def main() -> None:
     add_json_option(parser)
     args = parser.parse_args()
     MMLogger.get_current_instance().setLevel("ERROR")
+    measured = [side for side in SIDES if side != "bfloat16" or computes_in_bfloat16()]
     rows = []
     for backbone in args.backbones:
         for step, config in zip(STEPS, CASES[backbone], strict=True):
             if step not in args.steps:
                 continue
             arguments = (config, args.images, args.size, args.iterations)
-            sides = {side: lambda side=side, given=arguments: rate_of(side, given) for side in SIDES}
+            sides = {side: lambda side=side, given=arguments: rate_of(side, given) for side in measured}
             found = take_turns(sides, args.rounds, max)
             cfg = load_step(*arguments[:3])
             names = dict(peer_is="plain loop", limit_is="backbone alone")
             note = f"{cfg.train_dataloader.batch_size} images, {crop_text(cfg)}"
-            rows.append(figures_row(f"{backbone}, {step}", "images/s", **found, **names, note=note))
             print(f"{backbone}, {step}: {found}", flush=True)
+            bfloat16 = found.pop("bfloat16", None)
+            rows.append(figures_row(f"{backbone}, {step}", "images/s", **found, **names, note=note))
+            if bfloat16 is not None:
+                found["ours"] = bfloat16
+                rows.append(figures_row(f"{backbone}, {step}, bfloat16", "images/s", **found, **names, note=note))
     report(rows, "training", args.json)
 
 

@@ -54,7 +54,7 @@ def parse_args() -> argparse.Namespace:
         help="pytorch: --gpus processes, or those of torchrun; slurm: those of srun (default: one process)",
     )
     parser.add_argument("--gpus", type=int, help="processes on this machine, with --launcher pytorch")
-    parser.add_argument("--amp", action="store_true", help="mixed precision, as published; needs GPUs")
+    parser.add_argument("--amp", action="store_true", help="mixed precision, as published; on CPUs in bfloat16")
     parser.add_argument("--verbose", action="store_true", help="show all that the steps print, not a line a step")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="changes to the pipeline config, key=value")
     return parser.parse_args()

@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
 from mmluss.apis import pipeline_report
 
@@ -70,13 +71,17 @@ def test_row_of_the_import(load, run_here, monkeypatch, tmp_path):
     check_rows(tmp_path / "rows.json", {"import mmluss": (True, True)})
 
 
-@pytest.mark.parametrize("step", ["step 1", "step 2.1", "step 3"])
-def test_rows_of_training(step, load, run_here, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("step", "bfloat16"), [("step 1", True), ("step 2.1", True), ("step 3", True), ("step 3", False)]
+)
+def test_rows_of_training(step, bfloat16, load, run_here, monkeypatch, tmp_path):
     training = load("training")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict(avx512_bf16=bfloat16), raising=False)
     monkeypatch.setattr(training, "rate_of", lambda side, arguments: training.SIDES[side](*arguments))
     few = ["--images", 2, "--size", 32, "--iterations", 1, "--rounds", 1]
     run_here("training", "--backbones", "EfficientNet-Lite0", "--steps", step, *few, "--json", tmp_path / "rows.json")
-    check_rows(tmp_path / "rows.json", {f"EfficientNet-Lite0, {step}": (True, True)})
+    names = [f"EfficientNet-Lite0, {step}", f"EfficientNet-Lite0, {step}, bfloat16"][: 1 + bfloat16]
+    check_rows(tmp_path / "rows.json", dict.fromkeys(names, (True, True)))
 
 
 @pytest.mark.parametrize("benchmark", ["training", "gpu"])

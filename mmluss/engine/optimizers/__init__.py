@@ -3,5 +3,6 @@
 
 from mmluss.engine.optimizers.larc import LARC
 from mmluss.engine.optimizers.layer_decay import LayerDecayOptimWrapperConstructor
+from mmluss.engine.optimizers.mixed_precision import CPUAmpOptimWrapper
 
-__all__ = ["LARC", "LayerDecayOptimWrapperConstructor"]
+__all__ = ["LARC", "CPUAmpOptimWrapper", "LayerDecayOptimWrapperConstructor"]
