@@ -11,9 +11,10 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -60,22 +61,24 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def check_options(options: Iterable[str], cfg: Config) -> None:
+def check_options(options: Mapping[str, Any], cfg: Config) -> None:
     """Refuse changes to keys that a pipeline config does not have; ``overrides`` take any.
 
     Args:
-        options: Keys with dots between their levels.
+        options: Values by keys with dots between their levels.
         cfg: The pipeline config.
 
     Raises:
-        ValueError: Names the first unknown key and the nearest known one.
+        ValueError: Names the first unknown key and the nearest known one, or a key that has keys below it, not a value.
     """
     known = {*cfg.keys(), *OPTIONAL_KEYS, *FORMER_KEYS}
-    for option in options:
+    for option, value in options.items():
         key, _, rest = option.partition(".")
         _expect_known(key, known, option)
         if rest and key in BELOW:
             _expect_known(rest.partition(".")[0], BELOW[key], option, f"{key}.")
+        elif key in BELOW and isinstance(value, str):
+            raise ValueError(f"--cfg-options {key}={value}: name what to change below it, {key}.{BELOW[key][0]}=...")
 
 
 def _expect_known(key: str, known: Iterable[str], option: str, prefix: str = "") -> None:
@@ -133,7 +136,7 @@ def main() -> None:
     try:
         path = find_config(args.config)
         cfg = Config.fromfile(path)
-        check_options(args.cfg_options or (), cfg)
+        check_options(args.cfg_options or {}, cfg)
         launcher = build_launcher(args.launcher, args.gpus)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(str(error)) from None

@@ -64,11 +64,11 @@ def pipeline_without_a_step_config(root):
 
 
 def pipeline_key_with_a_slip(root):
-    _tool(TOOLS / "run_pipeline.py").check_options(["num_cluster"], Config(dict(num_clusters=3)))
+    _tool(TOOLS / "run_pipeline.py").check_options(dict(num_cluster=3), Config(dict(num_clusters=3)))
 
 
 def pipeline_override_with_a_slip(root):
-    _tool(TOOLS / "run_pipeline.py").check_options(["overrides.fine_tune.lr"], Config(dict(overrides={})))
+    _tool(TOOLS / "run_pipeline.py").check_options({"overrides.fine_tune.lr": 1}, Config(dict(overrides={})))
 
 
 def hook_twice(root):

@@ -69,6 +69,7 @@ def test_own_keys_of_a_config_are_known(run_tool, tmp_path):
         ("panel.images=3", r"did you mean 'panel\.num_images'"),
         ("overrides.fine_tune.a=3", r"did you mean 'overrides\.finetune'"),
         ("zzz=3", "known are controls, data_root,"),
+        ("panel={}", r"name what to change below it, panel\.num_images=\.\.\."),
     ],
 )
 def test_unknown_option_names_the_nearest(option, hint, run_tool):

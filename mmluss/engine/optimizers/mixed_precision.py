@@ -19,7 +19,7 @@ BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 def computes_in_bfloat16() -> bool:
     """Whether this CPU has instructions for bfloat16; without them it is emulated, many times slower than float32."""
     # Versions of torch before 2.10 tell nothing about the CPU.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name) for name in BFLOAT16_INSTRUCTIONS)
 
 
