@@ -24,7 +24,7 @@ from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_
 from mmluss.checkpoints.pass_checkpoints import PASS_KINDS, pass_to_mmluss
 from mmluss.checkpoints.published_files import FileRole, PublishedFile
 
-_LEAST_FILLED = 0.5
+LEAST_FILLED = 0.5
 """Share of a backbone's weights that a file must have at least."""
 
 _ENCODER_KINDS = (CheckpointKind.VIT, CheckpointKind.CONVNEXT, CheckpointKind.CONVNEXT_TIMM)
@@ -147,7 +147,7 @@ class PublishedPretrainedInit(PretrainedInit):
         target, place = (backbone, "backbone.") if isinstance(backbone, nn.Module) else (module, "")
         own = {f"{place}{name}": value for name, value in target.state_dict().items() if value.ndim > 0}
         found = find_weights(stored, own, prefix)
-        if found.filled < _LEAST_FILLED * len(own):
+        if found.filled < LEAST_FILLED * len(own):
             raise ValueError(self._refusal(type(target).__name__, own, stored, found, prefix))
         part = {name.removeprefix(place): value for name, value in found.weights.items() if name.startswith(place)}
         try:

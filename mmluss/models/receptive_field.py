@@ -123,8 +123,9 @@ class BranchedConv2d(nn.Conv2d):
     def resize_kernel(self, kernel_size: tuple[int, ...]) -> None:
         """Become a dense convolution without dilation and with a new, random kernel of this size."""
         self.kernel_size = kernel_size
-        weight = self.weight.new_empty(*self.weight.shape[:2], *kernel_size)
-        self.weight = nn.Parameter(weight, requires_grad=self.weight.requires_grad)
+        # The same parameter with other contents: an optimizer may hold it already.
+        self.weight.grad = None
+        self.weight.data = self.weight.new_empty(*self.weight.shape[:2], *kernel_size)
         self.reset_parameters()
         self.set_dilations([(1, 1)])
 

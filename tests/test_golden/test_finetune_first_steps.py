@@ -15,7 +15,9 @@ DRAWS = 9
 def train(case, head: LinearHead) -> dict[str, np.ndarray]:
     """Run the stored iterations; losses and accuracies before each, norms after it."""
     stored, settings = case.arrays, case.settings
-    features = torch.from_numpy(stored["features"]).float() / 48
+    stored_as, _, unit = settings["features"].partition(" / ")
+    assert stored_as == "u8"
+    features = torch.from_numpy(stored["features"]).float() / float(unit)
     optimizer = LARC(
         head.parameters(),
         lr=settings["base_lr"],

@@ -28,7 +28,7 @@ def initialized(name: str, sizes: dict[str, int]) -> dict[str, torch.Tensor]:
     kind, _, rest = name.partition("_")
     if kind == "semi":
         arch, outputs = re.fullmatch(r"(\w+)_n(\d+)", rest).groups()
-        model = semi_model(arch, int(outputs))
+        model = semi_model(arch.removeprefix("rfconvnext_tiny_"), int(outputs))
         rename = publish(our_names(sizes))
     else:
         arch = rest.split("_")[0]

@@ -89,7 +89,7 @@ def test_convolutions(case):
         convolution.estimate()
         assert convolution.dilation == tuple(part["single_dilation"])
         output(convolution, part["single_y"])
-        convolution.expand(expand_rate=0.5)
+        convolution.expand(expand_rate=case.settings["modes"]["rfmultiple"]["expand_rate"])
         assert convolution.dilations == pairs(part["multiple_rates"])
         np.testing.assert_array_equal(convolution.branch_weights.detach(), part["multiple_weights"])
         output(convolution, part["multiple_y"])

@@ -108,8 +108,8 @@ def test_transformers_and_convnexts(case, tmp_path):
         structure = {}
         if name.startswith("rf"):
             structure["structure_file"] = None
-        if name in ("rfsingle", "rfmultiple"):
             convolutions = stored_names(stored["conv_names"])
+        if name in ("rfsingle", "rfmultiple"):
             structure["structure_file"] = structure_file(tmp_path / "search.pth", stored, "searched", convolutions)
         if name == "rfmerge":
             multiple = {f"multiple_{part}": stored[f"rfmultiple_{part}"] for part in ("rates", "num_rates")} | dict(

@@ -176,3 +176,13 @@ def test_unusable_settings_are_errors(tmp_path):
     torch.save(dict(state_dict=dict(weight=torch.zeros(1))), tmp_path / "other.pth")
     with pytest.raises(ValueError, match="holds no dilations"):
         build("single", str(tmp_path / "other.pth"))
+
+
+def test_a_kernel_that_grows_while_loading_is_trained_by_an_optimizer_of_before():
+    grown, loading = BranchedConv2d(2, 7), BranchedConv2d(2, 3)
+    optimizer = torch.optim.SGD(loading.parameters(), lr=0.1)
+    loading.load_state_dict(grown.state_dict())
+    assert torch.equal(loading.weight, grown.weight) and loading.kernel_size == (7, 7)
+    loading(torch.ones(1, 2, 9, 9)).sum().backward()
+    optimizer.step()
+    assert not torch.equal(loading.weight, grown.weight)

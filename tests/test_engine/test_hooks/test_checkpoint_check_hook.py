@@ -1,14 +1,17 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import re
 from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
 from mmluss.engine.hooks import CheckpointCheckHook
 from mmluss.models import KNNSegmentor
+
+BACKBONE = dict(type="mmseg.ResNet", depth=18, base_channels=8)
 
 
 class Tiny(BaseModel):
@@ -74,6 +77,44 @@ def test_a_start_from_some_of_the_weights_is_allowed(tmp_path):
     runner(tmp_path, saved(tmp_path, {"backbone.weight": torch.ones(2, 3)}), **training()).train()
 
 
+def whole_network(prefix="backbone."):
+    """A training that starts, and the weights of its backbone under names with another prefix."""
+    model = KNNSegmentor(BACKBONE)
+    weights = {name.replace("backbone.", prefix): value for name, value in model.state_dict().items()}
+    starting = SimpleNamespace(
+        model=model, _train_loop=object.__new__(EpochBasedTrainLoop), _resume=False, _load_from="other.pth"
+    )
+    return starting, weights
+
+
+@pytest.mark.parametrize("project", ["encoder_q.", "encoder.", "student.backbone."])
+def test_a_start_that_fills_nothing_is_refused(project):
+    starting, weights = whole_network(project)
+    names = re.escape(project)
+    with pytest.raises(ValueError, match=rf"load_from=other.pth fills 0 of \d+ .*like {names}.*init_cfg=dict"):
+        CheckpointCheckHook().after_load_checkpoint(starting, dict(state_dict=weights))
+
+
+def test_a_start_that_fills_less_than_half_of_the_backbone_is_refused():
+    starting, weights = whole_network()
+    first = {name: value for name, value in weights.items() if "layer" not in name}
+    with pytest.raises(ValueError, match=r"fills 5 of 1\d\d weights"):
+        CheckpointCheckHook().after_load_checkpoint(starting, dict(state_dict=first))
+    CheckpointCheckHook().after_load_checkpoint(
+        starting, dict(state_dict={name: value for name, value in weights.items() if "layer4" not in name})
+    )
+
+
+def test_a_start_from_a_distributed_model_is_allowed():
+    starting, weights = whole_network("module.backbone.")
+    CheckpointCheckHook().after_load_checkpoint(starting, dict(state_dict=weights))
+
+
+def test_a_file_of_nothing_but_other_names_is_refused_for_any_model(tmp_path):
+    with pytest.raises(ValueError, match=r"fills 0 of 2 weights such as backbone\.weight"):
+        runner(tmp_path, saved(tmp_path, {"encoder.weight": torch.ones(2, 3)}), **training()).train()
+
+
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_more_weights_than_the_model_has_do_no_harm(tmp_path, prefix):
     weights = {f"{prefix}{name}": torch.ones_like(value) for name, value in Tiny().state_dict().items()}
@@ -85,9 +126,6 @@ def test_more_weights_than_the_model_has_do_no_harm(tmp_path, prefix):
 def check(model, weights):
     loaded_for_test = SimpleNamespace(model=model, _train_loop=None, _resume=False, _load_from="weights.pth")
     CheckpointCheckHook().after_load_checkpoint(loaded_for_test, dict(state_dict=weights))
-
-
-BACKBONE = dict(type="mmseg.ResNet", depth=18, base_channels=8)
 
 
 def test_a_bare_backbone_is_enough_for_distance_matching():
