@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mmluss.datasets.label_codec import IGNORE_INDEX
+
 _LEAST = dict(
     num_clusters=1,
     crop_size=1,
@@ -66,6 +68,11 @@ class PseudoLabelSettings:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < least):
                 raise ValueError(f"{name} is a whole number, {least} or more, not {value!r}")
+        if self.num_clusters >= IGNORE_INDEX:
+            raise ValueError(
+                f"num_clusters is at most {IGNORE_INDEX - 1}, not {self.num_clusters}: {IGNORE_INDEX} means ignored in "
+                "label maps"
+            )
         number = isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1
         if not number and self.threshold not in ("val", "otsu"):
             raise ValueError(f"threshold is a number in 0..1, 'val' or 'otsu', not {self.threshold!r}")

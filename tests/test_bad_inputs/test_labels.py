@@ -65,6 +65,10 @@ def half_a_cluster(root):
     PseudoLabelSettings(2.5)
 
 
+def a_thousand_clusters(root):
+    PseudoLabelSettings(1000)
+
+
 def no_restarts(root):
     PseudoLabelHook(num_clusters=3, restarts=0)
 
