@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmluss.apis.data_folders import read_from
+from mmluss.apis.discovery_settings import DEFAULT_THRESHOLD
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.named_hooks import name_project_hooks
 
@@ -92,7 +93,9 @@ def set_labels_to_make(cfg: Config, num_clusters: int, scored: bool, path: Path)
         raise ValueError(f"{path} lacks a PseudoLabelHook: default_hooks.pseudo_labels.")
     hook.num_clusters = num_clusters
     if not scored and hook.get("threshold", "val") == "val":
-        hook.threshold = "otsu"
+        # Relative scores have no two heaps for Otsu's method to part.
+        relative = cfg.model.get("decode_head", {}).get("foreground") == "relative"
+        hook.threshold = DEFAULT_THRESHOLD if relative else "otsu"
     expect_clusters(cfg, num_clusters)
 
 

@@ -126,6 +126,7 @@ def settle_labels(before: Path, folder: Path, model: str) -> None:
         keep = bool(old.any() and not new.any())
         if keep:
             write_label_map(folder / path, old)
+            new = old
         return label_agreement(old, new), keep
 
     agreement, kept = 0.0, 0

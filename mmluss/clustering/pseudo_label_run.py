@@ -226,14 +226,9 @@ class PseudoLabelRun:
 
     def _spectral(self, rows: np.ndarray) -> KMeansResult:
         settings = self.settings
-        return spectral_clusters(
-            rows,
-            settings.num_clusters,
-            settings.neighbors,
-            iterations=settings.iterations,
-            restarts=settings.restarts,
-            seed=settings.seed,
-        )
+        chosen = settings.chosen("num_clusters", "neighbors", "iterations", "restarts", "seed")
+        key = settings_fingerprint(dict(rows=self._embedding_key, centered=True, **chosen))
+        return spectral_clusters(rows, folder=self.work_folder / f"spectral_{key[:16]}", **chosen)
 
     def _agreement(self, assignments: np.ndarray) -> dict[str, float]:
         """Reported, used for nothing."""

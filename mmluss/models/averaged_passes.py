@@ -58,7 +58,9 @@ class LUSSTTAModel(SegTTAModel):
             upright = [
                 _unflipped(maps[index], one["data_samples"][index]) for maps, one in zip(logits, passes, strict=True)
             ]
-            image = _unflipped(passes[0]["inputs"][index], sample)
+            # Outlines follow the photo that shows most of it.
+            largest = max(passes, key=lambda one: one["inputs"][index].numel())
+            image = _unflipped(largest["inputs"][index], largest["data_samples"][index])
             labels = self.module.image_labels(image, average_passes(upright), sample.metainfo["ori_shape"][:2])
             sample.set_data(dict(pred_sem_seg=PixelData(data=labels[None])))
         return list(samples)

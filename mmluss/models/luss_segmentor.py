@@ -2,6 +2,7 @@
 """Steps 3 and 4: fine-tuning on pixel labels and inference (PASS, section 3.6)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmluss.models.feature_channels import feature_channels
-from mmluss.models.grabcut import denormalized_photo
+from mmluss.models.grabcut import GrabCut, denormalized_photo
 from mmluss.models.resized_argmax import label_map
 
 
@@ -37,6 +38,15 @@ class LUSSSegmentor(EncoderDecoder):
         >>> model.predict(torch.rand(1, 3, 64, 96))[0].pred_sem_seg.shape
         (64, 96)
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Built anew for each image, since test_cfg may change; here so that unusable settings are errors from the start.
+        self._refinement()
+
+    def _refinement(self) -> GrabCut | None:
+        settings = (self.test_cfg or {}).get("refine")
+        return None if settings is None else TASK_UTILS.build(settings)
 
     def _init_decode_head(self, decode_head: dict) -> None:
         if decode_head.get("in_channels") is None:
@@ -75,7 +85,7 @@ class LUSSSegmentor(EncoderDecoder):
             Ids of that size, int64 in 0..K.
         """
         test_cfg = self.test_cfg or {}
-        refine = None if test_cfg.get("refine") is None else TASK_UTILS.build(test_cfg["refine"])
+        refine = self._refinement()
         limits = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
         if refine is None and not test_cfg.get("one_category"):
             return label_map(logits, size, *limits)
@@ -85,7 +95,7 @@ class LUSSSegmentor(EncoderDecoder):
             kept = F.interpolate(foreground[None, None], size=labels.shape, mode="bilinear")[0, 0] >= 0.5
         else:
             photo = denormalized_photo(image, self.data_preprocessor)
-            found = refine(photo, foreground.detach().cpu().numpy(), 0.5, labels.shape)
+            found = refine(photo, foreground.detach().cpu().numpy(), 0.5, (labels.shape[0], labels.shape[1]))
             kept = torch.from_numpy(found).to(labels.device)
         return torch.where(kept, labels, 0)
 

@@ -68,7 +68,7 @@ def test_labels_stay_where_the_model_finds_nothing(tmp_path):
     expected = dict(lost=square, found=square, changed=square // 2, nothing=empty)
     for name, label_map in expected.items():
         np.testing.assert_array_equal(read_label_map(tmp_path / f"after/pixel_labels/{name}.png"), label_map)
-    assert agreement_figures(tmp_path / "after") == {"agreement": 0.25, "kept": 1}
+    assert agreement_figures(tmp_path / "after") == {"agreement": 0.5, "kept": 1}
 
 
 def test_labeling_again_begins_anew(tmp_path):

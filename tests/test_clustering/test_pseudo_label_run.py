@@ -280,8 +280,24 @@ def test_spectral_clusters_are_those_of_the_graph(photo_root, tmp_path):
     rows = np.load(tmp_path / "clustering" / "embeddings.npy")
     expected = spectral_clusters(rows, 3, 4, restarts=3)
     np.testing.assert_array_equal(np.load(tmp_path / "centroids.npy"), expected.centroids)
+    [kept] = (tmp_path / "clustering").glob("spectral_*")
+    assert len(list((kept / "restarts").glob("*.npz"))) == 3
     kmeans_manifest = labeling(photo_root, tmp_path).run()
     assert kmeans_manifest["clustering"]["mean_squared_distance"] != manifest["clustering"]["mean_squared_distance"]
+
+
+def test_finished_restarts_of_spectral_clusters_are_taken_again(photo_root, tmp_path, monkeypatch):
+    settings = dict(clustering="spectral", neighbors=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(pseudo_label_run, "check_clusters", lambda sizes: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            labeling(photo_root, tmp_path, **settings).run()
+    [kept] = (tmp_path / "clustering").glob("spectral_*")
+    before = {path: path.stat().st_mtime_ns for path in kept.rglob("*.npz")}
+    labeling(photo_root, tmp_path, **settings).run()
+    assert {path: path.stat().st_mtime_ns for path in kept.rglob("*.npz")} == before
+    labeling(photo_root, tmp_path, **settings | dict(neighbors=5)).run()
+    assert len(list((tmp_path / "clustering").glob("spectral_*"))) == 2
 
 
 def test_labels_are_refined_as_predictions_are(photo_root, tmp_path):

@@ -112,3 +112,14 @@ def test_average_of_certain_passes_is_finite():
 def test_models_without_probabilities_are_refused(tiny_resnet):
     with pytest.raises(TypeError, match="KNNSegmentor has no probabilities to average: --tta goes with fine-tuned"):
         LUSSTTAModel(KNNSegmentor(tiny_resnet))
+
+
+def test_outlines_follow_the_largest_pass(tiny_resnet, monkeypatch):
+    model = segmentor(tiny_resnet, refine=dict(type="GrabCut", short_side=500))
+    seen = []
+    monkeypatch.setattr(
+        "mmluss.models.grabcut.grabcut", lambda photo, areas, rounds: seen.append(photo.shape) or areas > 2
+    )
+    [image] = photos(1)
+    LUSSTTAModel(model).test_step(batch([image], [(0.5, None), (1.5, "horizontal"), (1.0, None)]))
+    assert seen == [(96, 144, 3)]

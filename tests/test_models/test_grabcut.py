@@ -37,6 +37,17 @@ def test_several_things_survive():
         assert overlap(found[part], mask[part]) > 0.9
 
 
+@pytest.mark.parametrize("quantiles", [dict(sure_foreground=0.7), dict(sure_background=0.6)])
+def test_sure_areas_are_those_of_the_settings(quantiles, monkeypatch):
+    photo, mask, score = disks((50, 60))
+    seen = []
+    monkeypatch.setattr("mmluss.models.grabcut.grabcut", lambda photo, areas, n: seen.append(areas) or areas > 2)
+    GrabCut(**quantiles)(photo, score, 0.3, mask.shape)
+    settings = dict(sure_foreground=0.98, sure_background=0.3) | quantiles
+    np.testing.assert_array_equal(seen[0], grabcut_areas(score, 0.3, **settings))
+    assert not np.array_equal(seen[0], grabcut_areas(score, 0.3, 0.98, 0.3))
+
+
 def test_areas():
     score = np.zeros((20, 40), np.float32)
     score[:, :] = np.linspace(0, 0.4, 40)

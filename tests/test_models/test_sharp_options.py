@@ -193,3 +193,12 @@ def test_fine_tuned_predictions(tiny_resnet, refine, one_category):
             np.testing.assert_array_equal(labels, np.where(kept, expected, 0))
         if one_category:
             assert len(np.unique(labels[labels > 0])) <= 1
+
+
+def test_an_unusable_refinement_is_an_error_from_the_start(tiny_resnet):
+    with pytest.raises(ValueError, match="short_side >= 8"):
+        LUSSSegmentor(
+            tiny_resnet,
+            dict(type="LinearHead", num_classes=3),
+            test_cfg=dict(refine=dict(type="GrabCut", short_side=2)),
+        )
