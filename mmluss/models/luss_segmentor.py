@@ -41,7 +41,7 @@ class LUSSSegmentor(EncoderDecoder):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Built anew for each image, since test_cfg may change; here so that unusable settings are errors from the start.
+        # Built anew for each image, since test_cfg may change; here, so that unusable settings are errors at once.
         self._refinement()
 
     def _refinement(self) -> GrabCut | None:
