@@ -37,7 +37,7 @@ class TrainingSize:
 def training_size(photos: int, quick: bool = False, processes: int = 1) -> TrainingSize:
     """Sizes that suit a number of photos.
 
-    The number of iterations, not of epochs, is about the same for up to some thousand photos: about 150 in step 1, 200
+    The number of iterations, not of epochs, is about the same for up to some thousand photos: about 150 in step 1, 100
     in steps 2.1 and 3; 'quick' takes a quarter. Beyond, every photo is seen once or twice.
 
     Args:

@@ -71,6 +71,17 @@ def authors_figures(other_recipe):
     return figures
 
 
+@pytest.mark.parametrize("page", sorted({Path(entry["Config"]).parent / "README.md" for entry in ENTRIES}), ids=str)
+def test_pages_and_metafiles_say_the_same_of_this_project(page):
+    rows = [line.split("|") for line in (ROOT / page).read_text().splitlines() if line.endswith("| this project |")]
+    shown = {row[1].strip(" `"): float(row[-3].split("/")[0]) for row in rows}
+    figures = {
+        entry["Name"]: [result["Metrics"]["mIoU (val)"] for result in entry.get("Results", ())] for entry in ENTRIES
+    }
+    for name, value in shown.items():
+        assert value in figures[name], name
+
+
 def test_published_figures():
     assert authors_figures(other_recipe=False) == PUBLISHED
     assert authors_figures(other_recipe=True) == {name: [figures] for name, figures in OTHER_RECIPE.items()}
