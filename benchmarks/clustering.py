@@ -71,9 +71,11 @@ def products_only(rows: np.ndarray, clusters: int) -> float:
 
 
 def landmark_spectral(rows: np.ndarray, clusters: int) -> float:
-    """Spectral clustering by landmarks, one start of k-means on its vectors."""
+    """Spectral clustering by landmarks, one start of k-means on its vectors, which a file keeps as when labeling."""
     landmarks = min(len(rows), max(400, 4 * clusters))
-    found = spectral_clusters(rows, clusters, num_landmarks=landmarks, iterations=ROUNDS, restarts=1)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = dict(num_landmarks=landmarks, iterations=ROUNDS, restarts=1, folder=folder)
+        found = spectral_clusters(rows, clusters, **settings)
     return assign_rows(rows, normalize_rows(found.centroids)).objective
 
 
@@ -127,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = [(100_000, 512, 300), (1_000_000, 256, 300)]
     parser.add_argument("--sizes", type=parse_size, nargs="*", default=default, metavar="ROWSxCHANNELSxCLUSTERS")
-    default = [(50_000, 512, 300), (100_000, 512, 300), (200_000, 512, 300)]
+    default = [(100_000, 512, 300), (200_000, 512, 300), (400_000, 512, 300)]
     parser.add_argument("--landmark-sizes", type=parse_size, nargs="*", default=default)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=1, help="the fastest one counts")

@@ -109,11 +109,15 @@ def _project(weights: csr_matrix, projection: np.ndarray, path: str | Path | Non
     if path is None:
         result = np.empty(shape, np.float32)
     elif dist.is_main_process():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         result = np.lib.format.open_memmap(path, "w+", np.float16, shape)
     if path is None or dist.is_main_process():
         length = max(1, BLOCK_BYTES // (8 * shape[1]))
         for start in range(0, shape[0], length):
             result[start : start + length] = normalize_rows(weights[start : start + length] @ projection)
+        if isinstance(result, np.memmap):
+            # Other processes read the file.
+            result.flush()
     if path is None:
         return result
     dist.barrier()
