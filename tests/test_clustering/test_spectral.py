@@ -53,14 +53,15 @@ def test_centroids_are_means_that_give_their_members_back(dtype, landmarks, tmp_
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, 300)
     rows = normalize_rows(np.eye(4, 8)[labels] + 0.1 * rng.standard_normal((300, 8))).astype(dtype)
-    found = spectral_clusters(rows, 4, num_landmarks=landmarks, restarts=3, folder=tmp_path / "not" / "there")
+    folder = tmp_path / "not" / "there"
+    found = spectral_clusters(rows, 4, num_landmarks=landmarks, restarts=3, folder=folder)
     assert matched_accuracy(found.assignments, labels) == 1
     assert found.kept == 1
     np.testing.assert_allclose(found.centroids, member_means(rows, found.assignments, 4), rtol=1e-5)
     exact = [rows[found.assignments == cluster].astype(np.float64).mean(axis=0) for cluster in range(4)]
     np.testing.assert_allclose(found.centroids, exact, atol=1e-5)
-    assert (tmp_path / "spectral_vectors.npy").is_file() == (landmarks is not None)
-    assert len(list((tmp_path / "restarts").iterdir())) == 3
+    assert (folder / "spectral_vectors.npy").is_file() == (landmarks is not None)
+    assert len(list((folder / "restarts").iterdir())) == 3
 
 
 def test_landmarks_take_over_where_there_are_many_rows(tmp_path):
