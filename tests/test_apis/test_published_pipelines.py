@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,7 @@ from mmluss.apis.data_folders import read_from
 from mmluss.datasets.categories import subset_categories
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.evaluation.matching import read_match
+from tests.helpers.ports import unused_port
 from tests.helpers.tiny_imagenets import SIDE, prepare_tiny_imagenets50
 from tests.helpers.tiny_overrides import tiny_overrides
 from tests.helpers.tiny_steps import CONFIGS
@@ -71,8 +73,19 @@ def data(tmp_path_factory) -> Path:
     return prepare_tiny_imagenets50(tmp_path_factory.mktemp("imagenets"))
 
 
-def run_tool(folder: Path, data: Path, base: str, batch_size: int, *options: str) -> Path:
-    """One command, in a folder that has no ``data``; gives the work folder."""
+def run_tool(
+    folder: Path, data: Path, base: str, batch_size: int, *options: str, machines: Sequence[dict[str, str]] = ({},)
+) -> Path:
+    """One command on each machine, in a folder that has no ``data``; gives the work folder.
+
+    Args:
+        folder: Where the commands run; they share its ``work``.
+        data: The data set.
+        base: Name of a pipeline config.
+        batch_size: Of each process.
+        *options: Of the tool.
+        machines: Environment variables of each.
+    """
     config = folder / f"{batch_size}.py"
     base = str(CONFIGS / "pipelines" / base)
     overrides = tiny_overrides(batch_size)
@@ -84,9 +97,12 @@ def run_tool(folder: Path, data: Path, base: str, batch_size: int, *options: str
     environment = dict(os.environ, OMP_NUM_THREADS="1", GLOO_SOCKET_IFNAME="lo", COLUMNS="200", PYTHONPATH=path)
     command = [sys.executable, str(CONFIGS.parent / "tools" / "run_pipeline.py"), str(config)]
     command += ["--data-root", str(data), "--work-dir", str(folder / "work"), *options]
-    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    (folder / "shown.txt").write_text(done.stdout + done.stderr)
+    keep = dict(cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    running = [subprocess.Popen(command, env=environment | more, **keep) for more in machines]
+    shown = [process.communicate()[0] for process in running]
+    for process, text in zip(running, shown, strict=True):
+        assert process.returncode == 0, text[-3000:]
+    (folder / "shown.txt").write_text("".join(shown))
     return folder / "work"
 
 
@@ -99,6 +115,15 @@ def alone(data, tmp_path_factory) -> Path:
 def together(data, tmp_path_factory) -> Path:
     options = ("--launcher", "pytorch", "--gpus", "2")
     return run_tool(tmp_path_factory.mktemp("together"), data, "pass_r18_imagenets50.py", BATCH // 2, *options)
+
+
+@pytest.fixture(scope="module")
+def on_two_machines(data, tmp_path_factory) -> Path:
+    options = ("--launcher", "pytorch", "--gpus", "1")
+    common = dict(NNODES="2", MASTER_ADDR="127.0.0.1", PORT=str(unused_port()))
+    machines = [common | dict(NODE_RANK=str(rank)) for rank in range(2)]
+    folder = tmp_path_factory.mktemp("machines")
+    return run_tool(folder, data, "pass_r18_imagenets50.py", BATCH // 2, *options, machines=machines)
 
 
 def report_of(work: Path) -> dict:
@@ -188,7 +213,9 @@ def maps_of(folder: Path) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_results_of_one(alone, together):
+@pytest.mark.parametrize("processes", ["together", "on_two_machines"])
+def test_two_processes_give_the_results_of_one(processes, alone, request):
+    together = request.getfixturevalue(processes)
     assert "No GPU here: 2 processes on CPUs, joined by gloo." in (together.parent / "shown.txt").read_text()
     for step in ("1_pretrain", "2_pixel_attention", "3_finetune"):
         assert_same_weights(alone / step, together / step)
