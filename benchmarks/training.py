@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -75,11 +76,6 @@ def ours(config: str, images: int | None, size: int | None, iterations: int, amp
     return cfg.train_dataloader.batch_size * iterations / (clock.times[-1] - clock.times[WARM_UP - 1])
 
 
-def ours_in_bfloat16(config: str, images: int | None, size: int | None, iterations: int) -> float:
-    """Images per second of the runner with mixed precision."""
-    return ours(config, images, size, iterations, amp=True)
-
-
 def plain_loop(config: str, images: int | None, size: int | None, iterations: int) -> float:
     """Images per second of the loop that anybody would write first."""
     cfg = load_step(config, images, size)
@@ -121,7 +117,7 @@ def rate(step: Callable[[], None], images: int, iterations: int) -> float:
     return images * iterations / (time.perf_counter() - start)
 
 
-SIDES = dict(ours=ours, bfloat16=ours_in_bfloat16, peer=plain_loop, limit=backbone_alone)
+SIDES = dict(ours=ours, bfloat16=partial(ours, amp=True), peer=plain_loop, limit=backbone_alone)
 
 
 def write_rate(side: str, arguments: tuple, path: Path) -> None:

@@ -107,7 +107,7 @@ def settle_labels(before: Path, folder: Path, model: str) -> None:
     """Compare the label maps in a step's folder with those before, and take those where the model finds nothing.
 
     What a model finds nothing in would teach the next one to find nothing, and so on. Writes ``agreement.json`` with
-    the mean ``agreement`` and the number of images that are ``kept`` as they were.
+    the mean ``agreement`` and the number of images that are ``kept`` as they were, which agree wholly.
 
     Args:
         before: Folder of the step that labeled the images before.

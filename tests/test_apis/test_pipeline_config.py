@@ -4,8 +4,15 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmluss.apis.pipeline_config import set_labels_to_make
+from mmluss.apis.pipeline_config import set_labels_to_make, step_config
 from tests.helpers.small_runs import CONFIGS
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "pipelines").glob("*.py")), ids=lambda path: path.stem)
+def test_the_last_epoch_of_step_3_is_scored_by_the_test_alone(path):
+    cfg = Config.fromfile(path)
+    step = step_config(path.parent / cfg.finetune, "/elsewhere", cfg.overrides.finetune)
+    assert step.train_cfg.val_begin == step.train_cfg.max_epochs + 1
 
 
 @pytest.mark.parametrize(
