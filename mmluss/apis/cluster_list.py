@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmluss.apis.photo_table import PhotoTable, count_pixels, make_photo_table
 from mmluss.apis.run_folder import RunFolder
 from mmluss.datasets.label_codec import read_label_map
+from mmluss.datasets.label_folder import CENTROIDS, PIXEL_LABELS
 from mmluss.engine.hooks.pseudo_label_hook import build_dataset, default_dataloader
 from mmluss.evaluation.folder import label_names
 from mmluss.utils.atomic_files import replace_file
@@ -45,7 +46,7 @@ def write_cluster_list(source: str | Path, path: str | Path) -> int:
     if (source / "run.json").is_file():
         run = RunFolder(source)
         names, rows = run.photos, _rows(run.table())
-    elif (source / "pixel_labels").is_dir():
+    elif (source / PIXEL_LABELS).is_dir():
         names, rows = _rows_of_step(source)
     else:
         names, rows = _rows_of_label_maps(source)
@@ -64,14 +65,14 @@ def _rows_of_step(folder: Path) -> tuple[list[str], list[dict]]:
     cfg = Config.fromfile(configs[-1]) if configs else Config()
     hook = cfg.get("default_hooks", {}).get("pseudo_labels", {})
     files = [
-        folder / "centroids.npy",
+        folder / CENTROIDS,
         Path(hook.get("embedding_dir") or folder / "clustering") / "embeddings.npy",
     ]
     missing = [str(file) for file in files if not file.is_file()] + ([] if configs else [f"{folder}/CONFIG.py"])
     if missing:
         raise FileNotFoundError(
             f"{', '.join(missing)}: not there, so images cannot be compared with centroids; for what their pixels say, "
-            f"give {folder / 'pixel_labels'}"
+            f"give {folder / PIXEL_LABELS}"
         )
     init_default_scope(cfg.get("default_scope", "mmseg"))
     dataset = build_dataset((hook.get("dataloader") or default_dataloader(cfg))["dataset"])
@@ -79,7 +80,7 @@ def _rows_of_step(folder: Path) -> tuple[list[str], list[dict]]:
     centroids, embeddings = (np.load(file, mmap_mode="r", allow_pickle=False) for file in files)
     if len(embeddings) != len(names):
         raise ValueError(f"{files[1]} has {len(embeddings)} rows, but {configs[-1]} reads {len(names)} images now")
-    label_maps = [folder / "pixel_labels" / f"{name}.png" for name in names]
+    label_maps = [folder / PIXEL_LABELS / f"{name}.png" for name in names]
     return names, _rows(make_photo_table(embeddings, centroids, label_maps))
 
 

@@ -2,8 +2,8 @@
 """From a folder of photos to named, outlined things: all steps, their report, and a model for new photos."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +16,19 @@ from mmluss.apis.label_run import read_suggestion, write_pseudo_labels, write_su
 from mmluss.apis.photo_configs import training_size
 from mmluss.apis.self_training import (
     AGREEMENT,
-    agreement_figures,
-    relabel_images,
     round_name,
     train_in_rounds,
 )
-from mmluss.apis.starting_backbone import embedded_start, foreign_start
+from mmluss.apis.starting_backbone import StartingBackbone, embedded_start, foreign_start
 from mmluss.apis.step_launcher import StepLauncher
-from mmluss.apis.step_screen import FileShare, StepScreen, TrainingShare
+from mmluss.apis.step_screen import StepScreen
 from mmluss.apis.steps import StepResult, StepRunner
-from mmluss.apis.tool_processes import call_in_process
+from mmluss.apis.tool_steps import ToolSteps
 from mmluss.apis.training_folder import last_checkpoint
+from mmluss.datasets.label_folder import LABEL_CHECKPOINT, LABEL_OUTPUTS, PIXEL_LABELS
 from mmluss.datasets.photos import PhotoList, list_photos
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import file_fingerprint, file_state, settings_fingerprint
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A step's words for the screen, its folder's name, its config and the checkpoints it is made from."""
-
-    title: str
-    name: str
-    cfg: Config
-    inputs: Sequence[Path]
 
 
 class Discovery:
@@ -80,6 +69,7 @@ class Discovery:
         self.steps = StepRunner(self.out / "work")
         self.photos: PhotoList = PhotoList(str(self.photo_root))
         self.configs: DiscoveryConfigs
+        self.tools: ToolSteps
 
     def run(self) -> dict[str, Any]:
         r"""Do all that is not done.
@@ -95,21 +85,12 @@ class Discovery:
         start = foreign_start(*backbone, work) if backbone is not None and self.photo_root.is_dir() else None
         with StepScreen(self.console) as screen:
             self._check_photos(screen)
-            size = training_size(len(self.photos.photos), self.settings.quick, self.processes)
-            self._check_clusters(len(self.photos.photos))
-            self.configs = DiscoveryConfigs(
-                self.photo_root,
-                self.photo_list,
-                len(self.photos.photos),
-                self.settings,
-                size,
-                start or embedded_start(work),
-            )
-            pretrained = self._pretrain(screen) if start is None else None
-            attention = self._attend(screen, pretrained)
-            clusters = self._choose_clusters(screen, attention)
-            labels = self._label(screen, attention, clusters)
-            finetuned = self._finetune(screen, pretrained, labels, clusters)
+            self._prepare(screen, start or embedded_start(work))
+            pretrained = self._pretrain() if start is None else None
+            attention = self._attend(pretrained)
+            clusters = self._choose_clusters(attention)
+            labels = self._label(attention, clusters)
+            finetuned = self._finetune(pretrained, labels, clusters)
         steps = dict(pretrain=pretrained, pixel_attention=attention, labels=labels, finetune=finetuned[-1])
         run = dict(
             photos=str(self.photo_root),
@@ -149,6 +130,14 @@ class Discovery:
         with replace_file(self.photo_list) as file:
             file.write("".join(f"{path}\n" for path in self.photos.photos).encode(errors="surrogateescape"))
 
+    def _prepare(self, screen: StepScreen, start: StartingBackbone) -> None:
+        num_photos = len(self.photos.photos)
+        size = training_size(num_photos, self.settings.quick, self.processes)
+        self._check_clusters(num_photos)
+        self.configs = DiscoveryConfigs(self.photo_root, self.photo_list, num_photos, self.settings, size, start)
+        launch, logs = StepLauncher(size.processes), None if self.verbose else self.out / "logs"
+        self.tools = ToolSteps(self.steps, self._data, num_photos, launch, screen, logs)
+
     def _check_clusters(self, num_photos: int) -> None:
         if self.settings.clusters != "auto" and self.settings.clusters > num_photos // 2:
             raise ValueError(
@@ -161,43 +150,38 @@ class Discovery:
         states = [(path, file_state(self.photo_root / path)) for path in self.photos.photos]
         return settings_fingerprint(dict(root=str(self.photo_root), photos=states))
 
-    def _pretrain(self, screen: StepScreen) -> StepResult:
-        start = self.configs.start.checkpoint
-        step = _Step("learning what they share", "1_pretrain", self.configs.pretrain(), [start])
-        return self._train(screen, step)
+    def _pretrain(self) -> StepResult:
+        inputs = _hashes(self.configs.start.checkpoint)
+        return self.tools.train("1_pretrain", self.configs.pretrain(), inputs, title="learning what they share")
 
     def _begun_from(self, pretrained: StepResult | None) -> tuple[Path | None, Path]:
         """Checkpoint of step 1, if there is one, and the one that has the backbone's weights."""
         checkpoint = None if pretrained is None else last_checkpoint(pretrained.folder)
         return checkpoint, checkpoint or self.configs.start.checkpoint
 
-    def _attend(self, screen: StepScreen, pretrained: StepResult | None) -> StepResult:
+    def _attend(self, pretrained: StepResult | None) -> StepResult:
         checkpoint, backbone = self._begun_from(pretrained)
         cfg = self.configs.pixel_attention(checkpoint)
-        return self._train(screen, _Step("finding where to look", "2_pixel_attention", cfg, [backbone]))
+        return self.tools.train("2_pixel_attention", cfg, _hashes(backbone), title="finding where to look")
 
     def _label_cfg(self, clusters: int, attention: StepResult) -> Config:
         return self.configs.labels(clusters, attention.folder / "config.py", self.out / "work" / "embeddings")
 
-    def _choose_clusters(self, screen: StepScreen, attention: StepResult) -> int:
+    def _choose_clusters(self, attention: StepResult) -> int:
         if self.settings.clusters != "auto":
             return self.settings.clusters
         # How many are made plays no part in counting them.
-        cfg = self._label_cfg(2, attention)
-        step = _Step("counting kinds of things", "3_clusters", cfg, [last_checkpoint(attention.folder)])
-        suggested = self._in_process(screen, step, write_suggestion, ["clusters.json"])
+        cfg, checkpoint = self._label_cfg(2, attention), last_checkpoint(attention.folder)
+        outputs, title = ["clusters.json"], "counting kinds of things"
+        suggested = self.tools.call("3_clusters", cfg, checkpoint, write_suggestion, outputs, title)
         return int(read_suggestion(suggested.folder)["num_clusters"])
 
-    def _label(self, screen: StepScreen, attention: StepResult, clusters: int) -> StepResult:
+    def _label(self, attention: StepResult, clusters: int) -> StepResult:
         name, cfg = f"4_labels_{self._key(clusters)}", self._label_cfg(clusters, attention)
-        step = _Step("outlining things", name, cfg, [last_checkpoint(attention.folder)])
-        share = FileShare(self.out / "work" / name / "pixel_labels", len(self.photos.photos))
-        outputs = ["pixel_labels.pth", "pixel_labels/manifest.json"]
-        return self._in_process(screen, step, write_pseudo_labels, outputs, share)
+        checkpoint = last_checkpoint(attention.folder)
+        return self.tools.call(name, cfg, checkpoint, write_pseudo_labels, LABEL_OUTPUTS, "outlining things")
 
-    def _finetune(
-        self, screen: StepScreen, pretrained: StepResult | None, labels: StepResult, clusters: int
-    ) -> list[StepResult]:
+    def _finetune(self, pretrained: StepResult | None, labels: StepResult, clusters: int) -> list[StepResult]:
         checkpoint, backbone = self._begun_from(pretrained)
 
         def title(text: str, number: int) -> str:
@@ -205,77 +189,19 @@ class Discovery:
 
         def finetune(number: int, labels: StepResult) -> StepResult:
             name = round_name(f"5_finetune_{self._key(clusters)}", number)
-            cfg = self.configs.finetune(clusters, checkpoint, labels.folder / "pixel_labels")
-            inputs = [backbone, labels.folder / ("pixel_labels.pth" if number == 1 else AGREEMENT)]
-            return self._train(screen, _Step(title("learning to outline them", number), name, cfg, inputs))
+            cfg = self.configs.finetune(clusters, checkpoint, labels.folder / PIXEL_LABELS)
+            inputs = _hashes(backbone, labels.folder / (LABEL_CHECKPOINT if number == 1 else AGREEMENT))
+            return self.tools.train(name, cfg, inputs, title=title("learning to outline them", number))
 
         def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
             name = round_name(f"4_labels_{self._key(clusters)}", number)
-            cfg, trained = Config.fromfile(model.folder / "config.py"), last_checkpoint(model.folder)
-            return self._relabel(screen, _Step(title("outlining things", number), name, cfg, [trained]), before)
+            return self.tools.relabel(name, model, before, title("outlining things", number))
 
         return train_in_rounds(labels, self.settings.most_rounds, finetune, relabel)
-
-    def _relabel(self, screen: StepScreen, step: _Step, before: StepResult) -> StepResult:
-        def work(folder: Path, config: Path, watch: Callable[[], None]) -> None:
-            def test(arguments: list) -> None:
-                StepLauncher(self.configs.size.processes)("test", arguments, self._log(step.name), watch)
-
-            relabel_images(step.cfg, step.inputs[0], before.folder, folder, test)
-
-        share = FileShare(self.out / "work" / step.name / "pixel_labels", len(self.photos.photos))
-        return self._run_step(screen, step, work, [AGREEMENT], share, agreement_figures)
 
     def _key(self, clusters: int) -> str:
         threshold = self.settings.threshold
         return f"{clusters}" + ("" if threshold == DEFAULT_THRESHOLD else f"_{threshold}")
-
-    def _train(self, screen: StepScreen, step: _Step) -> StepResult:
-        size = self.configs.size
-        iterations = step.cfg.train_cfg.max_epochs * (len(self.photos.photos) // size.batch_size)
-        share = TrainingShare(self.out / "work" / step.name, iterations)
-
-        def work(folder: Path, config: Path, watch: Callable[[], None]) -> None:
-            arguments = [config, "--work-dir", folder, "--resume"]
-            StepLauncher(size.processes)("train", arguments, self._log(step.name), watch)
-
-        return self._run_step(screen, step, work, ["last_checkpoint"], share)
-
-    def _in_process(
-        self,
-        screen: StepScreen,
-        step: _Step,
-        function: Callable[[str, str, str], None],
-        outputs: Sequence[str],
-        share: Callable[[], float] = lambda: 0.0,
-    ) -> StepResult:
-        def work(folder: Path, config: Path, watch: Callable[[], None]) -> None:
-            arguments = (str(config), str(step.inputs[0]), str(folder))
-            call_in_process(step.title, function, arguments, self._log(step.name), watch)
-
-        return self._run_step(screen, step, work, outputs, share)
-
-    def _run_step(
-        self,
-        screen: StepScreen,
-        step: _Step,
-        work: Callable[[Path, Path, Callable[[], None]], None],
-        outputs: Sequence[str],
-        share: Callable[[], float],
-        figures: Callable[[Path], dict[str, float | str]] = lambda _: {},
-    ) -> StepResult:
-        hashes = dict(config=settings_fingerprint(step.cfg.to_dict()), data=self._data)
-        hashes |= {path.name: file_fingerprint(path) for path in step.inputs}
-        with screen.step(step.title, share) as update:
-
-            def run(folder: Path) -> None:
-                step.cfg.dump(folder / "config.py")
-                work(folder, folder / "config.py", update)
-
-            return self.steps.run(step.name, hashes, run, figures, outputs)
-
-    def _log(self, name: str) -> Path | None:
-        return None if self.verbose else self.out / "logs" / f"{name}.log"
 
     def remove_other_results(self, run: dict[str, Any]) -> None:
         """Remove the label and fine-tuning steps of other settings than those of a finished run."""
@@ -283,3 +209,7 @@ class Discovery:
             for folder in (self.out / "work").glob(pattern):
                 if folder.name not in run["seconds"]:
                     shutil.rmtree(folder)
+
+
+def _hashes(*paths: Path) -> dict[str, str]:
+    return {path.name: file_fingerprint(path) for path in paths}

@@ -16,6 +16,7 @@ import mmluss
 from mmluss.apis.cpu_processes import Launcher, join_cpu_processes, leave_cpu_processes
 from mmluss.apis.endings import one_line_endings
 from mmluss.apis.named_hooks import check_no_hook_twice
+from mmluss.utils.atomic_files import replace_file
 
 Tool = Literal["train", "test"]
 
@@ -61,6 +62,22 @@ def find_config(config: str, root: Path | None = None) -> Path:
         f"There is no config '{config}', neither at this path nor by this name in {root}."
         + (f" Similar ones:{hint}" if hint else "")
     )
+
+
+def write_config(cfg: Config, folder: Path) -> Path:
+    """Write ``config.py``, whole or not at all.
+
+    Args:
+        cfg: The config.
+        folder: Its folder.
+
+    Returns:
+        The file.
+    """
+    path = folder / "config.py"
+    with replace_file(path) as file:
+        file.write(cfg.pretty_text.encode())
+    return path
 
 
 def run_mmseg_tool(tool: Tool, arguments: Sequence[str]) -> None:

@@ -28,10 +28,10 @@ from mmluss.apis.steps import StepResult, StepRunner
 from mmluss.apis.submission_step import SUBMISSION, submission_step
 from mmluss.apis.tool_steps import MATCH, SUBMISSION_STEP, ToolSteps
 from mmluss.apis.training_folder import backbone_of, checkpoint_fingerprint, last_checkpoint
+from mmluss.datasets.label_folder import LABEL_CHECKPOINT, LABEL_OUTPUTS, PIXEL_LABELS
 from mmluss.utils.atomic_files import read_json, write_json
 from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint
-
-_LABEL_CHECKPOINT = "pixel_labels.pth"
+from mmluss.utils.image_files import count_images
 
 
 class PASSPipeline:
@@ -80,7 +80,14 @@ class PASSPipeline:
         self.data_root = str(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_fingerprint(self.data_root)
-        self.tools = ToolSteps(self.steps, self.data_root, self.data, launch or StepLauncher(), screen)
+        self.tools = ToolSteps(
+            self.steps,
+            self.data,
+            count_images(Path(self.data_root, "train")),
+            launch or StepLauncher(),
+            screen,
+            None if screen is None else self.steps.work_dir / "logs",
+        )
         self.num_clusters = num_clusters_of(cfg)
         self.scored = Path(self.data_root, "validation-segmentation").is_dir()
         self.warm_start = cfg.get("warm_start")
@@ -102,7 +109,7 @@ class PASSPipeline:
         """
         pretrained = self._pretrain()
         labels = self._label(PIXEL_ATTENTION, pretrained)
-        label_scores = self.tools.test("2_pixel_labels_test", labels, _LABEL_CHECKPOINT) if self.scored else None
+        label_scores = self.tools.test("2_pixel_labels_test", labels, LABEL_CHECKPOINT) if self.scored else None
         finetuned = self._finetune("3_", pretrained, labels)
         miou = {} if label_scores is None else self._scored_steps(label_scores, finetuned)
         report = dict(
@@ -143,7 +150,7 @@ class PASSPipeline:
         labels, final = folder / PIXEL_ATTENTION, folder / round_name(FINETUNE, rounds)
         final_test = folder / round_name(TEST, rounds)
         return draw_result_panel(
-            TestedModel(labels / "config.py", labels / _LABEL_CHECKPOINT, folder / "2_pixel_labels_test" / MATCH),
+            TestedModel(labels / "config.py", labels / LABEL_CHECKPOINT, folder / "2_pixel_labels_test" / MATCH),
             TestedModel(final / "config.py", last_checkpoint(final), final_test / MATCH),
             folder / "panel.png",
             **self.cfg.get("panel", {}),
@@ -167,7 +174,7 @@ class PASSPipeline:
 
     def _control_untrained(self) -> tuple[str, StepResult]:
         labels = self._label("c2_untrained_pixel_attention", None, untrained=True)
-        return "pixel labels of an untrained backbone", self.tools.test("c2_untrained_test", labels, _LABEL_CHECKPOINT)
+        return "pixel labels of an untrained backbone", self.tools.test("c2_untrained_test", labels, LABEL_CHECKPOINT)
 
     def _control_raw_color(self) -> tuple[str, StepResult]:
         test_cfg = self._step_cfg("pixel_attention").test_dataloader.dataset
@@ -202,7 +209,7 @@ class PASSPipeline:
                 checkpoint = self.warm_start
                 cfg.model.backbone.init_cfg = backbone_of(checkpoint)
         set_labels_to_make(cfg, self.num_clusters, self.scored, self.step_cfgs["pixel_attention"])
-        outputs = [_LABEL_CHECKPOINT, "pixel_labels/manifest.json"]
+        outputs = LABEL_OUTPUTS
         return self.tools.train(name, cfg, self._weights(checkpoint), label_figures, outputs)
 
     def _finetune(self, prefix: str, pretrained: StepResult | None, labels: StepResult) -> list[StepResult]:
@@ -212,11 +219,11 @@ class PASSPipeline:
         def finetune(number: int, labels: StepResult) -> StepResult:
             cfg = self._step_cfg("finetune")
             cfg.model.backbone.init_cfg = backbone_of(checkpoint)
-            set_labels_to_learn(cfg, labels.folder / "pixel_labels", self.num_clusters)
+            set_labels_to_learn(cfg, labels.folder / PIXEL_LABELS, self.num_clusters)
             if not self.scored:
                 without_validation(cfg, self.data_root)
             if number == 1:
-                inputs = self._weights(checkpoint, labels.folder / _LABEL_CHECKPOINT)
+                inputs = self._weights(checkpoint, labels.folder / LABEL_CHECKPOINT)
             else:
                 inputs = self._weights(checkpoint) | dict(labels=file_fingerprint(labels.folder / AGREEMENT))
             name = round_name(f"{prefix}finetune", number)

@@ -17,6 +17,7 @@ from mmluss.apis.self_training import round_name
 from mmluss.apis.training_folder import last_checkpoint
 from mmluss.checkpoints.files import read_checkpoint
 from mmluss.datasets.categories import cluster_names
+from mmluss.datasets.label_folder import CENTROIDS, PIXEL_LABELS, read_label_manifest
 from mmluss.datasets.transforms.loading import read_stored_image
 from mmluss.engine.hooks.pseudo_label_hook import default_dataloader
 from mmluss.visualization.report import write_report
@@ -49,10 +50,10 @@ def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: in
     if len(shown) > MOST_IMAGES:
         shown = np.sort(np.random.default_rng(seed).choice(shown, MOST_IMAGES, replace=False))
     photos, captions = zip(*(samples[index] for index in shown), strict=True)
-    label_maps = [labels / "pixel_labels" / f"{caption}.png" for caption in captions]
-    centroids = np.load(labels / "centroids.npy", allow_pickle=False)
+    label_maps = [labels / PIXEL_LABELS / f"{caption}.png" for caption in captions]
+    centroids = np.load(labels / CENTROIDS, allow_pickle=False)
     embeddings = np.asarray(rows[shown])
-    manifest = json.loads((labels / "pixel_labels" / "manifest.json").read_text())
+    manifest = read_label_manifest(labels, ["settings", "threshold"])
     facts = report_facts(
         f"What is in {Path(report['data_root']).name}",
         _run(report, manifest, len(rows), len(shown)),

@@ -10,6 +10,7 @@ import numpy as np
 from mmluss.apis.cluster_names import ClusterNames, read_cluster_names
 from mmluss.apis.photo_table import PhotoTable, make_photo_table
 from mmluss.apis.training_folder import last_checkpoint
+from mmluss.datasets.label_folder import CENTROIDS
 from mmluss.utils.atomic_files import read_json
 
 
@@ -82,6 +83,6 @@ class RunFolder:
 
     def centroids_and_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Centroids ``(K, C)`` float32 and embeddings ``(M, C)`` float16 or float32, a memory map."""
-        centroids = np.load(self.step("labels") / "centroids.npy", allow_pickle=False)
+        centroids = np.load(self.step("labels") / CENTROIDS, allow_pickle=False)
         rows = np.load(self.out / "work" / "embeddings" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
         return centroids, rows

@@ -17,8 +17,8 @@ from mmluss.apis.segment_files import segment_files
 from mmluss.apis.segmenter import Segmenter
 from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
 from mmluss.datasets.label_codec import read_label_map, write_label_map
+from mmluss.datasets.label_folder import read_label_manifest
 from mmluss.datasets.photos import PhotoList, read_photo
-from mmluss.utils.atomic_files import read_json
 from mmluss.utils.fingerprints import file_fingerprint
 from mmluss.utils.stage_record import StageRecord
 from mmluss.visualization.report import Curve, write_report
@@ -111,7 +111,7 @@ def _write_report(folder: RunFolder, names: ClusterNames, table: PhotoTable, tit
         [str(Path(run["photos"], name)) for name in photos], folder.label_maps, photos, len(centroids), read_photo
     )
     pictures.palette = names.palette(pictures.palette)
-    manifest = read_json(folder.step("labels") / "pixel_labels" / "manifest.json", ["threshold"])
+    manifest = read_label_manifest(folder.step("labels"), ["threshold"])
     others: dict[str, Any] = dict(threshold_facts(manifest))
     if run["settings"]["clusters"] == "auto":
         found = read_suggestion(folder.out / "work" / "3_clusters")

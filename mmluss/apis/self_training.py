@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
+from mmluss.apis.mmseg_tools import write_config
 from mmluss.apis.steps import StepResult
 from mmluss.apis.training_folder import checkpoint_fingerprint
 from mmluss.clustering.label_writing import remove_half_written
-from mmluss.datasets.imagenets import PIXEL_LABELS
 from mmluss.datasets.label_codec import read_label_map, write_label_map
+from mmluss.datasets.label_folder import PIXEL_LABELS
 from mmluss.evaluation.folder import label_names
 from mmluss.utils.atomic_files import read_json, write_json
 
@@ -67,8 +68,8 @@ def relabel_images(
         test: Runs mmseg's test tool with these arguments.
     """
     remove_half_written(folder / PIXEL_LABELS)
-    relabeling_cfg(cfg, folder).dump(folder / "config.py")
-    test([folder / "config.py", checkpoint, "--work-dir", folder])
+    config = write_config(relabeling_cfg(cfg, folder), folder)
+    test([config, checkpoint, "--work-dir", folder])
     settle_labels(before, folder, checkpoint_fingerprint(checkpoint))
 
 

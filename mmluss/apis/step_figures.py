@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from mmluss.apis.training_folder import last_record
+from mmluss.datasets.label_folder import read_label_manifest
 from mmluss.utils.atomic_files import read_json
 
 SCORES = "scores.json"
@@ -17,7 +18,7 @@ def main_scores(folder: Path) -> dict[str, float | str]:
 
 def label_figures(folder: Path) -> dict[str, float | str]:
     """How well clusters agree with category folders, where there are some, and the foreground threshold."""
-    manifest = read_json(folder / "pixel_labels" / "manifest.json", ("clustering", "threshold"))
+    manifest = read_label_manifest(folder, ("clustering", "threshold"))
     figures = {name: manifest["clustering"][name] for name in ("nmi", "accuracy") if name in manifest["clustering"]}
     return dict(figures, threshold=manifest["threshold"]["value"])
 

@@ -24,6 +24,7 @@ from mmluss.clustering.label_writing import all_labels_written, remove_half_writ
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.clustering.spectral import spectral_clusters
 from mmluss.clustering.thresholds import find_threshold
+from mmluss.datasets.label_folder import CENTROIDS, MANIFEST, PIXEL_LABELS
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import dataset_fingerprint, pipeline_text, settings_fingerprint, weights_fingerprint
 from mmluss.utils.stage_record import StageRecord, read_arrays, write_arrays
@@ -68,15 +69,15 @@ class PseudoLabelRun:
         self.settings = settings
         self.validation = validation
         self.folder = Path(folder)
-        self.label_folder = self.folder / "pixel_labels"
-        self.manifest = self.label_folder / "manifest.json"
+        self.label_folder = self.folder / PIXEL_LABELS
+        self.manifest = self.label_folder / MANIFEST
         self.work_folder = self.folder / "clustering"
         self.work_folder.mkdir(parents=True, exist_ok=True)
         self.embedding_folder = Path(embedding_folder or self.work_folder)
         self.record = StageRecord(self.work_folder / "stages.json")
         if self.label_folder.is_dir() and any(self.label_folder.iterdir()) and not self._labels_are_ours():
             raise FileExistsError(
-                f"{self.label_folder} holds files, but neither a manifest.json nor {self.record.path} says that they "
+                f"{self.label_folder} holds files, but neither a {MANIFEST} nor {self.record.path} says that they "
                 "are pseudo labels: empty that folder or give another work folder"
             )
         # Statistics of batch normalization may have drifted apart between processes.
@@ -150,7 +151,7 @@ class PseudoLabelRun:
             )
         )
         clustering = self._stage("clustering", clustering_key, self._cluster)
-        centroids = torch.from_numpy(np.load(self.folder / "centroids.npy", allow_pickle=False))
+        centroids = torch.from_numpy(np.load(self.folder / CENTROIDS, allow_pickle=False))
         self.model.decode_head.set_centroids(centroids, 0.0)
         label_settings = getattr(self.model, "label_settings", {})
         threshold_key = settings_fingerprint(
@@ -201,7 +202,7 @@ class PseudoLabelRun:
         rows = self.embeddings()
         found = self._spectral(rows) if settings.clustering == "spectral" else self._kmeans(rows)
         if dist.is_main_process():
-            with replace_file(self.folder / "centroids.npy") as file:
+            with replace_file(self.folder / CENTROIDS) as file:
                 np.save(file, found.centroids, allow_pickle=False)
         sizes = np.bincount(found.assignments, minlength=settings.num_clusters)
         check_clusters(sizes)

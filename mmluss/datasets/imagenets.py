@@ -12,13 +12,12 @@ from mmseg.registry import DATASETS
 
 from mmluss.datasets.categories import BACKGROUND, category_names, cluster_metainfo, palette, subset_categories
 from mmluss.datasets.label_codec import IGNORE_INDEX
+from mmluss.datasets.label_folder import MANIFEST, PIXEL_LABELS
 from mmluss.datasets.split_folder import Problem, Sample, folder_categories, list_folder, scan_split
 from mmluss.datasets.transforms.loading import read_image_size
 
 SPLITS = ("train", "train-full", "train-semi", "validation", "test")
 SPLITS_WITH_MASKS = ("train-semi", "validation")
-PIXEL_LABELS = "pixel_labels"
-"""Name of the folder of label maps that step 2 writes."""
 _PROBLEMS_SHOWN = 5
 
 
@@ -244,7 +243,7 @@ def _splits_of(data_root: str) -> str:
 
 def _clusters_of(label_root: str | bool | None) -> int | None:
     """Number of clusters in a folder of pixel labels; None for any other folder."""
-    manifest = osp.join(label_root, "manifest.json") if isinstance(label_root, str) else ""
+    manifest = osp.join(label_root, MANIFEST) if isinstance(label_root, str) else ""
     if not osp.isfile(manifest):
         return None
     with open(manifest, encoding="utf-8") as file:

@@ -9,13 +9,11 @@ import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModel, ModuleDict
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmluss.models.embedding_queue import EmbeddingQueue
 from mmluss.models.feature_channels import feature_channels
 from mmluss.models.losses import deep_to_shallow_loss, pixel_to_pixel_loss, total_loss
-from mmluss.models.projectors import ImageProjector, PixelPredictor, PixelProjector, ShallowProjector
-from mmluss.models.prototypes import Prototypes
+from mmluss.models.projectors import PixelPredictor, PixelProjector, ShallowProjector, build_projector
 from mmluss.models.swapped_prediction import SwappedPrediction
 
 _DEEPEST_STAGE = 4
@@ -87,17 +85,17 @@ class PASSPretrainer(BaseModel):
                     f"Stage {stage} is not among the {len(channels)} feature maps of {type(self.backbone).__name__} "
                     f"(stage 4 is the last): change its out_indices or model.shallow_stages={list(shallow_stages)}."
                 )
-        if image_projector:
-            self.projector: nn.Module = ImageProjector(channels[-1], hidden_channels, embedding_dim)
-            image_dim = embedding_dim
-        else:
-            self.projector = nn.Identity()
-            image_dim = channels[-1]
-        self.prototypes = Prototypes(image_dim, num_prototypes)
-        self.queue = None if queue is None else EmbeddingQueue(embedding_dim=image_dim, **queue)
-        self.swapped_prediction = SwappedPrediction(
-            self.prototypes, self.queue, temperature, epsilon, sinkhorn_iterations
+        self.projector, image_dim = build_projector(channels[-1], hidden_channels, embedding_dim, image_projector)
+        self.swapped_prediction = SwappedPrediction.build(
+            image_dim,
+            num_prototypes,
+            queue,
+            temperature=temperature,
+            epsilon=epsilon,
+            iterations=sinkhorn_iterations,
         )
+        self.prototypes = self.swapped_prediction.prototypes
+        self.queue = self.swapped_prediction.queue
         self.shallow_projectors = ModuleDict(
             {
                 f"stage{stage}": ShallowProjector(channels[stage - _DEEPEST_STAGE - 1], hidden_channels, image_dim)

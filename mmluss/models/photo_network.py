@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.onnx.operators import shape_as_tensor
 
-from mmluss.models.foreground_score import stretch_scores
 from mmluss.models.luss_segmentor import LUSSSegmentor, foreground_logits
 from mmluss.models.pixel_attention_segmentor import PixelAttentionSegmentor
 from mmluss.models.resized_argmax import argmax_in_blocks
@@ -80,13 +79,10 @@ class PhotoNetwork(nn.Module):
         features, attention = head(self.model.extract_feat(image))
         centroids = F.normalize(head.centroids, dim=1)
         cosines = torch.einsum("kc,chw->khw", centroids, F.normalize(features[0], dim=0))
-        if head.image_evidence:
-            embedding = F.normalize(head.pooled(features, attention)[0], dim=0)
-            cosines = cosines + (head.image_evidence * centroids @ embedding)[:, None, None]
-        score = attention[0].mean(dim=0)
-        if head.foreground == "relative":
-            score = stretch_scores(score)
-        return torch.cat([cosines, score[None]])
+        evidence = head.evidence(features, attention)
+        if evidence is not None:
+            cosines = cosines + evidence[0, :, None, None]
+        return torch.cat([cosines, head.foreground_scores(attention)])
 
     def _network_input(self, photo: Tensor) -> Tensor:
         size = shape_as_tensor(photo)[:2]

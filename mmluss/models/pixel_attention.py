@@ -174,11 +174,23 @@ class PixelAttentionHead(BaseModule):
 
     def _pixel_scores(self, feature_map: Tensor) -> tuple[Tensor, Tensor]:
         features, attention = self(feature_map)
-        evidence = None
-        if self.image_evidence:
-            embedding = F.normalize(self.pooled(features, attention), dim=1)
-            evidence = self.image_evidence * embedding @ F.normalize(self.centroids.float(), dim=1).T
+        evidence = self.evidence(features, attention)
+        clusters = nearest_centroids(features, self.centroids, image_evidence=evidence)
+        return clusters, self.foreground_scores(attention)
+
+    def evidence(self, features: Tensor, attention: Tensor) -> Tensor | None:
+        """What whole images add to the cosines of their pixels, ``(B, K)`` float32; None where that is nothing.
+
+        Args:
+            features: ``(B, C, h, w)`` of ``forward``.
+            attention: Of ``forward``, of the same shape.
+        """
+        if not self.image_evidence:
+            return None
+        embedding = F.normalize(self.pooled(features, attention), dim=1)
+        return self.image_evidence * embedding @ F.normalize(self.centroids.float(), dim=1).T
+
+    def foreground_scores(self, attention: Tensor) -> Tensor:
+        """Foreground scores ``(B, h, w)`` float32 in [0, 1] of attention ``(B, C, h, w)``."""
         score = attention.float().mean(dim=1)
-        if self.foreground == "relative":
-            score = stretch_scores(score)
-        return nearest_centroids(features, self.centroids, image_evidence=evidence), score
+        return stretch_scores(score) if self.foreground == "relative" else score

@@ -11,14 +11,12 @@ from mmengine.structures import PixelData
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS, TASK_UTILS
 from mmseg.structures import SegDataSample
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmluss.models.embedding_queue import EmbeddingQueue
 from mmluss.models.feature_channels import feature_channels
 from mmluss.models.grabcut import GrabCut, denormalized_photo
 from mmluss.models.nearest_centroid import resize_pixel_labels
-from mmluss.models.projectors import ImageProjector
-from mmluss.models.prototypes import Prototypes
+from mmluss.models.projectors import build_projector
 from mmluss.models.swapped_prediction import SwappedPrediction
 
 PretrainedPart = Literal["backbone", "projector", "prototypes"]
@@ -94,18 +92,20 @@ class PixelAttentionSegmentor(BaseSegmentor):
             backbone = dict(backbone, init_cfg=init["backbone"])
         self.backbone = MODELS.build(backbone)
         channels = feature_channels(self.backbone)[-1]
-        if image_projector:
-            self.projector: nn.Module = ImageProjector(
-                channels, hidden_channels, embedding_dim, init_cfg=init.get("projector")
-            )
-        else:
-            self.projector = nn.Identity()
-            embedding_dim = channels
-        self.prototypes = Prototypes(embedding_dim, num_prototypes, init.get("prototypes"))
-        self.queue = None if queue is None else EmbeddingQueue(embedding_dim=embedding_dim, **queue)
-        self.swapped_prediction = SwappedPrediction(
-            self.prototypes, self.queue, temperature, epsilon, sinkhorn_iterations
+        self.projector, image_dim = build_projector(
+            channels, hidden_channels, embedding_dim, image_projector, init.get("projector")
         )
+        self.swapped_prediction = SwappedPrediction.build(
+            image_dim,
+            num_prototypes,
+            queue,
+            init.get("prototypes"),
+            temperature=temperature,
+            epsilon=epsilon,
+            iterations=sinkhorn_iterations,
+        )
+        self.prototypes = self.swapped_prediction.prototypes
+        self.queue = self.swapped_prediction.queue
         self.decode_head = MODELS.build(dict(type="PixelAttentionHead", in_channels=channels) | (decode_head or {}))
         self.train_projector = train_projector
         refine = (test_cfg or {}).get("refine")

@@ -34,6 +34,23 @@ class ImageProjector(BaseModule):
         return self.layers(features)
 
 
+def build_projector(
+    in_channels: int, hidden_channels: int, embedding_dim: int, projected: bool = True, init_cfg: dict | None = None
+) -> tuple[nn.Module, int]:
+    """What makes embeddings of pooled features, and their length D.
+
+    Args:
+        in_channels: Channels C of the pooled feature.
+        hidden_channels: As for ``ImageProjector``.
+        embedding_dim: Likewise.
+        projected: Whether a projector makes them. False takes the features as they are.
+        init_cfg: As for ``ImageProjector``.
+    """
+    if projected:
+        return ImageProjector(in_channels, hidden_channels, embedding_dim, init_cfg), embedding_dim
+    return nn.Identity(), in_channels
+
+
 class PixelProjector(BaseModule):
     """Feature map to pixel embeddings: three 1x1 convolutions with BN, ReLU between, no affine at the end.
 

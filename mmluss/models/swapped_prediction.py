@@ -70,6 +70,28 @@ class SwappedPrediction:
         self.epsilon = epsilon
         self.iterations = iterations
 
+    @classmethod
+    def build(
+        cls,
+        embedding_dim: int,
+        num_prototypes: int,
+        queue: dict | None = None,
+        init_cfg: dict | None = None,
+        **settings: float,
+    ) -> "SwappedPrediction":
+        """Make prototypes and queue for embeddings of a length.
+
+        Args:
+            embedding_dim: Length D of an embedding.
+            num_prototypes: Number K of prototypes.
+            queue: ``dict(length=...)`` for ``EmbeddingQueue``, or None.
+            init_cfg: Of the prototypes.
+            **settings: ``temperature``, ``epsilon`` and ``iterations``.
+        """
+        prototypes = Prototypes(embedding_dim, num_prototypes, init_cfg)
+        rows = None if queue is None else EmbeddingQueue(embedding_dim=embedding_dim, **queue)
+        return cls(prototypes, rows, **settings)  # type: ignore[arg-type]
+
     def __call__(self, embeddings: Tensor, num_crops: int) -> tuple[Tensor, CropAssignments]:
         """Image-to-image loss and the assignments it was made with; the embeddings go to the queue.
 

@@ -21,6 +21,7 @@ from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.categories import cluster_metainfo
+from mmluss.datasets.label_folder import LABEL_CHECKPOINT
 from mmluss.utils.renamed_arguments import renamed_arguments
 
 
@@ -94,7 +95,7 @@ class PseudoLabelHook(Hook):
         with averaged_weights(runner):
             run = self.label_run(runner)
             manifest = run.run()
-            _save(runner, run.folder / "pixel_labels.pth", run.settings.num_clusters)
+            _save(runner, run.folder / LABEL_CHECKPOINT, run.settings.num_clusters)
         return manifest
 
     def label_run(self, runner: Runner) -> PseudoLabelRun:
