@@ -1,6 +1,6 @@
 _base_ = "../pass/pass-finetune_efficientnet-lite0_1xb32-6e_flowers15.py"
 model = dict(
-    backbone=dict(output_stride=16), test_cfg=dict(refine=dict(type="GrabCut", sure_foreground=0.9), one_category=True)
+    backbone=dict(output_stride=16), test_cfg=dict(refine=dict(type="GrabCut", sure_foreground=0.9), one_cluster=True)
 )
 label_root = "work_dirs/pass-sharp-pixel-attention_efficientnet-lite0_1xb32-7e_flowers15/pixel_labels"
 train_dataloader = dict(dataset=dict(label_root=label_root))

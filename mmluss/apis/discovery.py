@@ -88,15 +88,15 @@ class Discovery:
             self._prepare(screen, start or embedded_start(work))
             pretrained = self._pretrain() if start is None else None
             attention = self._attend(pretrained)
-            clusters = self._choose_clusters(attention)
-            labels = self._label(attention, clusters)
-            finetuned = self._finetune(pretrained, labels, clusters)
+            num_clusters = self._choose_clusters(attention)
+            labels = self._label(attention, num_clusters)
+            finetuned = self._finetune(pretrained, labels, num_clusters)
         steps = dict(pretrain=pretrained, pixel_attention=attention, labels=labels, finetune=finetuned[-1])
         run = dict(
             photos=str(self.photo_root),
             num_photos=len(self.photos.photos),
             num_skipped=len(self.photos.skipped),
-            num_clusters=clusters,
+            num_clusters=num_clusters,
             settings=asdict(self.settings),
             start=self.configs.start.title,
             steps={name: step.folder.name for name, step in steps.items() if step is not None},
@@ -164,8 +164,8 @@ class Discovery:
         cfg = self.configs.pixel_attention(checkpoint)
         return self.tools.train("2_pixel_attention", cfg, _hashes(backbone), title="finding where to look")
 
-    def _label_cfg(self, clusters: int, attention: StepResult) -> Config:
-        return self.configs.labels(clusters, attention.folder / "config.py", self.out / "work" / "embeddings")
+    def _label_cfg(self, num_clusters: int, attention: StepResult) -> Config:
+        return self.configs.labels(num_clusters, attention.folder / "config.py", self.out / "work" / "embeddings")
 
     def _choose_clusters(self, attention: StepResult) -> int:
         if self.settings.clusters != "auto":
@@ -176,32 +176,32 @@ class Discovery:
         suggested = self.tools.call("3_clusters", cfg, checkpoint, write_suggestion, outputs, title)
         return int(read_suggestion(suggested.folder)["num_clusters"])
 
-    def _label(self, attention: StepResult, clusters: int) -> StepResult:
-        name, cfg = f"4_labels_{self._key(clusters)}", self._label_cfg(clusters, attention)
+    def _label(self, attention: StepResult, num_clusters: int) -> StepResult:
+        name, cfg = f"4_labels_{self._key(num_clusters)}", self._label_cfg(num_clusters, attention)
         checkpoint = last_checkpoint(attention.folder)
         return self.tools.call(name, cfg, checkpoint, write_pseudo_labels, LABEL_OUTPUTS, "outlining things")
 
-    def _finetune(self, pretrained: StepResult | None, labels: StepResult, clusters: int) -> list[StepResult]:
+    def _finetune(self, pretrained: StepResult | None, labels: StepResult, num_clusters: int) -> list[StepResult]:
         checkpoint, backbone = self._begun_from(pretrained)
 
         def title(text: str, number: int) -> str:
             return text if number == 1 else f"{text}, round {number}"
 
-        def finetune(number: int, labels: StepResult) -> StepResult:
-            name = round_name(f"5_finetune_{self._key(clusters)}", number)
-            cfg = self.configs.finetune(clusters, checkpoint, labels.folder / PIXEL_LABELS)
+        def finetune(number: int, labels: StepResult, draft: bool) -> StepResult:
+            name = round_name(f"5_finetune_{self._key(num_clusters)}", number)
+            cfg = self.configs.finetune(num_clusters, checkpoint, labels.folder / PIXEL_LABELS, draft)
             inputs = _hashes(backbone, labels.folder / (LABEL_CHECKPOINT if number == 1 else AGREEMENT))
             return self.tools.train(name, cfg, inputs, title=title("learning to outline them", number))
 
         def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
-            name = round_name(f"4_labels_{self._key(clusters)}", number)
+            name = round_name(f"4_labels_{self._key(num_clusters)}", number)
             return self.tools.relabel(name, model, before, title("outlining things", number))
 
-        return train_in_rounds(labels, self.settings.most_rounds, finetune, relabel)
+        return train_in_rounds(labels, self.settings.most_rounds, finetune, relabel, self.configs.drafts)
 
-    def _key(self, clusters: int) -> str:
+    def _key(self, num_clusters: int) -> str:
         threshold = self.settings.threshold
-        return f"{clusters}" + ("" if threshold == DEFAULT_THRESHOLD else f"_{threshold}")
+        return f"{num_clusters}" + ("" if threshold == DEFAULT_THRESHOLD else f"_{threshold}")
 
     def remove_other_results(self, run: dict[str, Any]) -> None:
         """Remove the label and fine-tuning steps of other settings than those of a finished run."""

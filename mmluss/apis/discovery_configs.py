@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmluss.apis.discovery_settings import DiscoverySettings
 from mmluss.apis.mmseg_tools import find_config
 from mmluss.apis.photo_configs import TrainingSize, read_photos, set_sizes
+from mmluss.apis.pipeline_config import change_config
 from mmluss.apis.starting_backbone import StartingBackbone
 from mmluss.apis.training_folder import backbone_of
 
@@ -18,6 +19,9 @@ STEP_CONFIGS = dict(
     pixel_attention="pass-sharp-pixel-attention_efficientnet-lite0_1xb32-7e_flowers15.py",
     finetune="pass-sharp-finetune_efficientnet-lite0_1xb32-6e_flowers15.py",
 )
+
+DRAFT = dict(model=dict(backbone=dict(output_stride=32)))
+"""What differs in step 3 where its model only labels for another round: the published, coarser feature map."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class DiscoveryConfigs:
     size: TrainingSize
     start: StartingBackbone
 
+    @property
+    def drafts(self) -> bool:
+        """Whether models that only label for another round are drafts, which few backbones know how to be."""
+        return self.start.backbone is None
+
     def pretrain(self) -> Config:
         """Step 1, from the embedded start."""
         cfg = self._step("pretrain")
@@ -61,18 +70,18 @@ class DiscoveryConfigs:
         cfg.default_hooks.pop("pseudo_labels")
         return cfg
 
-    def labels(self, clusters: int, trained: Path, embedding_dir: Path) -> Config:
+    def labels(self, num_clusters: int, trained: Path, embedding_dir: Path) -> Config:
         """Steps 2.2 to 2.4.
 
         Args:
-            clusters: Number of clusters.
+            num_clusters: Number of clusters.
             trained: Config of step 2.1 as it was trained.
             embedding_dir: Where the embeddings are shared with other numbers of clusters.
         """
         cfg = self._step("pixel_attention")
         cfg.model.pretrained = None
         cfg.default_hooks.pseudo_labels.update(
-            num_clusters=clusters,
+            num_clusters=num_clusters,
             threshold=self.settings.threshold,
             seed=self.settings.seed,
             embedding_dir=str(embedding_dir),
@@ -83,22 +92,25 @@ class DiscoveryConfigs:
         cfg.train_dataloader.batch_size = before.train_dataloader.batch_size
         return cfg
 
-    def finetune(self, clusters: int, pretrained: Path | None, label_root: Path) -> Config:
+    def finetune(self, num_clusters: int, pretrained: Path | None, label_root: Path, draft: bool) -> Config:
         """Step 3.
 
         Args:
-            clusters: Number of clusters.
+            num_clusters: Number of clusters.
             pretrained: Checkpoint of step 1, None without that step.
             label_root: Folder of pixel labels.
+            draft: Whether the model is only to label for another round.
         """
-        cfg = self._step("finetune", label_root=str(label_root), num_clusters=clusters)
+        cfg = self._step("finetune", label_root=str(label_root), num_clusters=num_clusters)
         set_sizes(cfg, self.size, self.size.finetune_epochs, self.num_photos)
         cfg.test_dataloader.dataset.label_root = False
         if pretrained is not None:
             cfg.model.backbone.init_cfg = backbone_of(pretrained)
-        cfg.model.decode_head.num_classes = clusters + 1
+        cfg.model.decode_head.num_classes = num_clusters + 1
         # A photo of one's own may show several things.
-        cfg.model.test_cfg.one_category = False
+        cfg.model.test_cfg.one_cluster = False
+        if draft:
+            change_config(cfg, DRAFT)
         return cfg
 
     def _step(self, step: Literal["pretrain", "pixel_attention", "finetune"], **photos: Any) -> Config:

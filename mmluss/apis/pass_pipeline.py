@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from mmluss.apis.pipeline_config import (
+    change_config,
     find_step_config,
     known_controls,
     num_clusters_of,
@@ -43,7 +44,8 @@ class PASSPipeline:
     A pipeline config holds ``pretrain``, ``pixel_attention`` and ``finetune`` (paths of step configs, relative to the
     pipeline config, or names of configs that come with the package), ``num_clusters`` (to make; the data may have more
     or fewer categories), ``data_root``, ``rounds`` (how often step 3 is done at most, each time but the first on labels
-    that the model before gives the training images; once by default),
+    that the model before gives the training images; once by default), ``draft`` (what to change in the config of step 3
+    in all rounds but the last, whose models only label: they are not scored),
     ``warm_start`` (checkpoint whose ``backbone.`` weights start step 1, or None), ``protocol`` (words for the report),
     ``controls`` (some of ``no_pretraining``, ``untrained``, ``raw_color``), ``panel`` (arguments of
     ``draw_result_panel``), ``submission`` (fields of ``Method``: predictions of the test images are packed for the
@@ -125,11 +127,16 @@ class PASSPipeline:
         return report
 
     def _scored_steps(self, label_scores: StepResult, finetuned: list[StepResult]) -> dict[str, float | str]:
-        tests = [self.tools.test(round_name(TEST, number), model) for number, model in enumerate(finetuned, 1)]
+        # Drafts only label.
+        first = len(finetuned) if self.cfg.get("draft") else 1
+        tests = [
+            self.tools.test(round_name(TEST, number), model)
+            for number, model in enumerate(finetuned[first - 1 :], first)
+        ]
         if self.submission is not None:
             self.tools.submit(self.submission, finetuned[-1], tests[-1])
         miou: dict[str, float | str] = {self._label_row: label_scores.figures["mIoU"]}
-        for number, test in enumerate(tests[:-1], 1):
+        for number, test in enumerate(tests[:-1], first):
             miou[f"fine-tuned, round {number}"] = test.figures["mIoU"]
         miou["fine-tuned (step 4)"] = tests[-1].figures["mIoU"]
         for control in self.controls:
@@ -216,8 +223,10 @@ class PASSPipeline:
         """Step 3 of each round; names of steps begin with the prefix."""
         checkpoint = self.warm_start if pretrained is None else last_checkpoint(pretrained.folder)
 
-        def finetune(number: int, labels: StepResult) -> StepResult:
+        def finetune(number: int, labels: StepResult, draft: bool) -> StepResult:
             cfg = self._step_cfg("finetune")
+            if draft:
+                change_config(cfg, self.cfg.draft)
             cfg.model.backbone.init_cfg = backbone_of(checkpoint)
             set_labels_to_learn(cfg, labels.folder / PIXEL_LABELS, self.num_clusters)
             if not self.scored:
@@ -232,7 +241,7 @@ class PASSPipeline:
         def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
             return self.tools.relabel(round_name(f"{prefix}labels", number), model, before)
 
-        return train_in_rounds(labels, self.rounds, finetune, relabel)
+        return train_in_rounds(labels, self.rounds, finetune, relabel, drafts=bool(self.cfg.get("draft")))
 
     @property
     def _label_row(self) -> str:

@@ -144,9 +144,19 @@ def step_config(path: Path, data_root: str, overrides: dict) -> Config:
     cfg = Config.fromfile(path)
     if not read_from(cfg, data_root):
         raise ValueError(f"{path}: no data set with a data_root, so {data_root} is not read")
-    cfg.merge_from_dict(_flat(overrides))
+    change_config(cfg, overrides)
     name_project_hooks(cfg)
     return cfg
+
+
+def change_config(cfg: Config, changes: dict) -> None:
+    """Change a config in place.
+
+    Args:
+        cfg: The config.
+        changes: What to change, nested as the config is.
+    """
+    cfg.merge_from_dict(_flat(changes))
 
 
 def _flat(options: dict, prefix: str = "") -> dict:

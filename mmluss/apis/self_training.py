@@ -31,27 +31,35 @@ def round_name(step: str, number: int) -> str:
 def train_in_rounds(
     labels: StepResult,
     rounds: int,
-    finetune: Callable[[int, StepResult], StepResult],
+    finetune: Callable[[int, StepResult, bool], StepResult],
     relabel: Callable[[int, StepResult, StepResult], StepResult],
+    drafts: bool = False,
 ) -> list[StepResult]:
     """Fine-tune on the labels of step 2, then again on those of each model before, until they no longer change.
 
     Args:
         labels: Step 2, with ``pixel_labels`` in its folder.
         rounds: How often step 3 is done at most, 1 or more.
-        finetune: Does step 3; given the round's number and the step that wrote its labels.
+        finetune: Does step 3; given the round's number, the step that wrote its labels, and whether it is a draft.
         relabel: Labels the training images for a round; given its number, the model and the labels before. Its figures
             hold ``agreement``, see ``settle_labels``.
+        drafts: Whether models of all rounds but the last only label, so that a cheaper one will do. Labels that no
+            longer change then make the next round the last one, and else end the rounds.
 
     Returns:
         Step 3 of each round.
     """
-    finetuned = [finetune(1, labels)]
+    draft = drafts and rounds > 1
+    finetuned = [finetune(1, labels, draft)]
     for number in range(2, rounds + 1):
         labels = relabel(number, finetuned[-1], labels)
-        if float(labels.figures["agreement"]) >= AGREED:
+        settled = float(labels.figures["agreement"]) >= AGREED
+        if settled and not drafts:
             break
-        finetuned.append(finetune(number, labels))
+        draft = drafts and number < rounds and not settled
+        finetuned.append(finetune(number, labels, draft))
+        if settled:
+            break
     return finetuned
 
 

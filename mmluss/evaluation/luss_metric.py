@@ -26,7 +26,7 @@ class LUSSMetric(BaseMetric):
     """Scores of large-scale unsupervised semantic segmentation, from one pass over the data set.
 
     Reads ``pred_sem_seg`` and ``gt_sem_seg`` of each data sample; with ``thresholds`` instead of ``pred_sem_seg`` the
-    fields ``pred_category`` (predicted ids before thresholding) and ``foreground_score``. Predicted ids are 0 =
+    fields ``pred_cluster`` (predicted ids before thresholding) and ``foreground_score``. Predicted ids are 0 =
     other and 1..K, true ones 0 = other, 1..N and 1000 = ignored; the data set has N + 1 ``classes``. Predictions on a
     GPU are counted there.
 
@@ -47,7 +47,7 @@ class LUSSMetric(BaseMetric):
         has_masks: False for data without masks: as ``format_only``, but without ``output_dir`` nothing is written.
         keep_results: Not used: predictions stay in ``output_dir`` anyway. ``tools/test.py --out`` sets it.
         score_dir: Folder for the field ``foreground_score`` as 16-bit gray PNGs of the same names, or None. With it
-            ``output_dir`` gets ``pred_category``, so that ``tools/analysis_tools/evaluate_folder.py`` can try
+            ``output_dir`` gets ``pred_cluster``, so that ``tools/analysis_tools/evaluate_folder.py`` can try
             thresholds later.
         thresholds: Foreground thresholds to choose from, strictly ascending, or None.
         boundaries: Whether to score boundaries.
@@ -136,7 +136,7 @@ class LUSSMetric(BaseMetric):
             self._seen += 1
             if self.format_only:
                 continue
-            fields = ["pred_sem_seg"] if self.thresholds is None else ["pred_category", "foreground_score"]
+            fields = ["pred_sem_seg"] if self.thresholds is None else ["pred_cluster", "foreground_score"]
             predicted, *score = [_map(sample, field, name) for field in fields]
             maps = [predicted, _map(sample, "gt_sem_seg", name).to(predicted.device), *score]
             self._count_held_back()
@@ -215,7 +215,7 @@ class LUSSMetric(BaseMetric):
     def _write_prediction(self, sample: dict, name: str) -> None:
         image = Path(name)
         relative = sample.get("relative_path") or f"{image.parent.name}/{image.stem}"
-        field = "pred_sem_seg" if self.score_dir is None else "pred_category"
+        field = "pred_sem_seg" if self.score_dir is None else "pred_cluster"
         write_label_map(Path(str(self.output_dir), f"{relative}.png"), _map(sample, field, name).cpu().numpy())
         if self.score_dir is not None:
             scores = _map(sample, "foreground_score", name).cpu().numpy()

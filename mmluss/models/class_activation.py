@@ -85,7 +85,7 @@ class ClassActivationSegmentor(BaseSegmentor):
                 without them it is that of the input.
 
         Returns:
-            Data samples with ``pred_sem_seg`` (0..N), ``pred_category`` (the image's class everywhere) and
+            Data samples with ``pred_sem_seg`` (0..N), ``pred_cluster`` (the image's class everywhere) and
             ``foreground_score`` (the activation, 0..1), each ``(1, H, W)``.
 
         Raises:
@@ -104,7 +104,7 @@ class ClassActivationSegmentor(BaseSegmentor):
             sample.set_data(
                 dict(
                     pred_sem_seg=PixelData(data=label),
-                    pred_category=PixelData(data=category),
+                    pred_cluster=PixelData(data=category),
                     foreground_score=PixelData(data=score),
                 )
             )

@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Steps 3 and 4: fine-tuning on pixel labels and inference (PASS, section 3.6)."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ class LUSSSegmentor(EncoderDecoder):
     size in one step; ``seg_logits`` are not kept, since 920 classes at full size do not fit in memory. ``test_cfg``
     takes ``max_resolution`` (default 1000) and ``limited_side`` (default ``height``), see ``label_map``; ``refine``,
     config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default None);
-    ``one_category`` (default False), for sets with one thing a photo: all foreground of an image gets the class that is
+    ``one_cluster`` (default False), for sets with one thing a photo: all foreground of an image gets the class that is
     most probable in it, and foreground is what is half as probable as at the surest pixel, so that something is found
     where nothing is sure; and ``head_logits`` (default False): keep the logits at the head's own size, from which
     scores can be made.
@@ -41,6 +42,9 @@ class LUSSSegmentor(EncoderDecoder):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.test_cfg and "one_category" in self.test_cfg:
+            warnings.warn("test_cfg: one_category is called one_cluster now.", FutureWarning, stacklevel=2)
+            self.test_cfg["one_cluster"] = self.test_cfg.pop("one_category")
         # Built anew for each image, since test_cfg may change; here, so that unusable settings are errors at once.
         self._refinement()
 
@@ -87,9 +91,9 @@ class LUSSSegmentor(EncoderDecoder):
         test_cfg = self.test_cfg or {}
         refine = self._refinement()
         limits = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
-        if refine is None and not test_cfg.get("one_category"):
+        if refine is None and not test_cfg.get("one_cluster"):
             return label_map(logits, size, *limits)
-        class_logits, foreground = foreground_logits(logits, bool(test_cfg.get("one_category")))
+        class_logits, foreground = foreground_logits(logits, bool(test_cfg.get("one_cluster")))
         labels = label_map(class_logits, size, *limits) + 1
         if refine is None:
             kept = F.interpolate(foreground[None, None], size=labels.shape, mode="bilinear")[0, 0] >= 0.5
@@ -100,12 +104,12 @@ class LUSSSegmentor(EncoderDecoder):
         return torch.where(kept, labels, 0)
 
 
-def foreground_logits(logits: Tensor, one_category: bool) -> tuple[Tensor, Tensor]:
+def foreground_logits(logits: Tensor, one_cluster: bool) -> tuple[Tensor, Tensor]:
     """Logits of all classes but the background, and how much of a position is foreground.
 
     Args:
         logits: ``(K + 1, h, w)``, the background's first.
-        one_category: Whether the image shows one thing: its most probable class takes all positions, and foreground is
+        one_cluster: Whether the image shows one thing: its most probable class takes all positions, and foreground is
             relative to that of the surest position.
 
     Returns:
@@ -114,7 +118,7 @@ def foreground_logits(logits: Tensor, one_category: bool) -> tuple[Tensor, Tenso
     """
     probability = logits.float().softmax(dim=0)
     class_logits, foreground = logits[1:].float(), 1 - probability[0]
-    if one_category:
+    if one_cluster:
         class_logits = probability[1:].mean(dim=(1, 2), keepdim=True).expand_as(class_logits)
         foreground = foreground / foreground.max().clamp(min=torch.finfo(foreground.dtype).tiny)
     return class_logits, foreground

@@ -100,7 +100,7 @@ class PhotoNetwork(nn.Module):
         test_cfg = self.model.test_cfg or {}
         working = _limited(size, test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height"))
         pixels = _pixels(working)
-        if test_cfg.get("one_category"):
+        if test_cfg.get("one_cluster"):
             class_logits, foreground = foreground_logits(logits, True)
             enlarged = F.interpolate(foreground[None, None], size=pixels, mode="bilinear", align_corners=False)
             labels = torch.where(enlarged[0, 0] >= 0.5, argmax_in_blocks(class_logits, pixels, CLASSES_AT_ONCE) + 1, 0)

@@ -179,7 +179,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
             data_samples: Their ``ori_shape`` is the size of the result; without them it is that of the input.
 
         Returns:
-            Data samples with ``pred_sem_seg`` (0..K), ``pred_category`` (cluster 1..K, before the threshold) and
+            Data samples with ``pred_sem_seg`` (0..K), ``pred_cluster`` (cluster 1..K, before the threshold) and
             ``foreground_score``, each ``(1, H, W)``.
         """
         if data_samples is None:
@@ -200,7 +200,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
             sample.set_data(
                 dict(
                     pred_sem_seg=PixelData(data=label[None]),
-                    pred_category=PixelData(data=full_cluster[None]),
+                    pred_cluster=PixelData(data=full_cluster[None]),
                     foreground_score=PixelData(data=full_score[None]),
                 )
             )

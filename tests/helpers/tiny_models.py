@@ -25,7 +25,7 @@ _LINEAR = dict(
 )
 MODEL_KINDS = {
     "linear": _LINEAR,
-    "one category": dict(_LINEAR, test_cfg=dict(one_category=True)),
+    "one cluster": dict(_LINEAR, test_cfg=dict(one_cluster=True)),
     "refined": dict(_LINEAR, test_cfg=dict(refine=dict(type="GrabCut"))),
     "pixel shuffle": dict(
         _LINEAR, backbone=CONVNEXT, decode_head=dict(type="PixelShuffleHead", in_channels=16, num_classes=CLUSTERS + 1)

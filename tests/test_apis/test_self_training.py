@@ -94,7 +94,7 @@ def test_labeling_again_begins_anew(tmp_path):
     assert content["model"] == checkpoint_fingerprint(tmp_path / "model.pth")
 
 
-def run_rounds(tmp_path, rounds: int, agreements: list[float]) -> tuple[list[str], list[str]]:
+def run_rounds(tmp_path, rounds: int, agreements: list[float], drafts: bool = False) -> tuple[list[str], list[str]]:
     """Names of the fine-tuned rounds, and the calls in their order."""
     calls = []
 
@@ -102,14 +102,14 @@ def run_rounds(tmp_path, rounds: int, agreements: list[float]) -> tuple[list[str
         calls.append(name)
         return StepResult(name, tmp_path, 0.0, figures)
 
-    def finetune(number: int, labels: StepResult) -> StepResult:
-        return step(f"{round_name('train', number)} on {labels.name}")
+    def finetune(number: int, labels: StepResult, draft: bool) -> StepResult:
+        return step(f"{round_name('draft' if draft else 'train', number)} on {labels.name}")
 
     def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
         assert model.name.endswith(before.name)
         return step(round_name("labels", number), agreement=agreements[number - 2])
 
-    done = train_in_rounds(StepResult("labels", tmp_path, 0.0), rounds, finetune, relabel)
+    done = train_in_rounds(StepResult("labels", tmp_path, 0.0), rounds, finetune, relabel, drafts)
     return [result.name for result in done], calls
 
 
@@ -146,3 +146,17 @@ def test_images_of_training_are_labeled_and_nothing_is_scored(tmp_path):
         type="LUSSMetric", format_only=True, output_dir=str(tmp_path / "pixel_labels")
     )
     assert (changed.resume, changed.load_from) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "agreements", "expected"),
+    [
+        (1, [], ["train on labels"]),
+        (2, [0.5], ["draft on labels", "train_round2 on labels_round2"]),
+        (2, [AGREED], ["draft on labels", "train_round2 on labels_round2"]),
+        (3, [0.5, 0.5], ["draft on labels", "draft_round2 on labels_round2", "train_round3 on labels_round3"]),
+        (4, [0.5, AGREED, 0.5], ["draft on labels", "draft_round2 on labels_round2", "train_round3 on labels_round3"]),
+    ],
+)
+def test_the_last_round_is_no_draft(tmp_path, rounds, agreements, expected):
+    assert run_rounds(tmp_path, rounds, agreements, drafts=True)[0] == expected

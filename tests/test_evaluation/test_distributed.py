@@ -27,7 +27,7 @@ def score(images: list, options: dict, batch: int) -> dict[str, float]:
         {
             "img_path": f"{index}.JPEG",
             "pred_sem_seg": {"data": torch.from_numpy(predicted.astype(np.int64))[None]},
-            "pred_category": {"data": torch.from_numpy(predicted.astype(np.int64))[None]},
+            "pred_cluster": {"data": torch.from_numpy(predicted.astype(np.int64))[None]},
             "gt_sem_seg": {"data": torch.from_numpy(true.astype(np.int64))[None]},
             "foreground_score": {"data": torch.from_numpy(foreground)[None]},
         }

@@ -29,7 +29,7 @@ def data_sample(image: tuple[np.ndarray, ...], index: int, score: bool = False) 
     sample = SegDataSample(metainfo={"img_path": f"data/validation/n0{index % 3}/{index}.JPEG"})
     sample.pred_sem_seg, sample.gt_sem_seg = PixelData(data=predicted[None]), PixelData(data=true[None])
     if score:
-        sample.pred_category, sample.foreground_score = (
+        sample.pred_cluster, sample.foreground_score = (
             PixelData(data=predicted[None]),
             PixelData(data=foreground[None]),
         )
@@ -198,7 +198,7 @@ def test_options_that_make_no_sense_are_refused(options: dict, message: str) -> 
     ("options", "remove", "change", "message"),
     [
         ({}, "gt_sem_seg", 0, r"n00/0.JPEG: the data sample has no 'gt_sem_seg'; it has"),
-        ({"thresholds": [0.5]}, "pred_category", 0, r"n00/0.JPEG: the data sample has no 'pred_category'"),
+        ({"thresholds": [0.5]}, "pred_cluster", 0, r"n00/0.JPEG: the data sample has no 'pred_cluster'"),
         ({}, None, 9, r"n00/0.JPEG: prediction holds id 9; expected 0..4"),
         ({"matching": "match.json"}, None, 9, r"n00/0.JPEG: prediction holds id 9; expected 0..4"),
     ],

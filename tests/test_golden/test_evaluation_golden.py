@@ -31,7 +31,7 @@ def evaluate(num: int, true: list, predicted: list, scores_file, score: list | N
     for i, (truth, prediction) in enumerate(zip(true, predicted, strict=True)):
         sample = {"pred_sem_seg": field(prediction), "gt_sem_seg": field(truth), "img_path": f"n{i}/{i}.JPEG"}
         if score is not None:
-            sample |= {"pred_category": field(prediction), "foreground_score": field(score[i])}
+            sample |= {"pred_cluster": field(prediction), "foreground_score": field(score[i])}
         metric.process(None, [sample])
     result = metric.evaluate(len(true))
     return {"result": result} | json.loads(scores_file.read_text())

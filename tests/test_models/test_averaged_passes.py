@@ -84,7 +84,7 @@ def test_average_equals_a_slow_one_and_differs_from_one_pass(tiny_resnet):
         assert (labels != plain).float().mean() > 0.01
 
 
-@pytest.mark.parametrize("test_cfg", [{}, dict(one_category=True), dict(refine=dict(type="GrabCut", short_side=32))])
+@pytest.mark.parametrize("test_cfg", [{}, dict(one_cluster=True), dict(refine=dict(type="GrabCut", short_side=32))])
 def test_one_pass_alone_is_the_model_s_own_prediction(tiny_resnet, test_cfg):
     model = segmentor(tiny_resnet, **test_cfg)
     images = photos(1)

@@ -54,7 +54,7 @@ def test_label_of_the_folder_where_the_map_reaches_the_threshold(build, threshol
         score, label = sample.foreground_score.data, sample.pred_sem_seg.data
         assert label.shape == score.shape == (1, 80, 60) and label.dtype == torch.int64
         assert torch.equal(label, torch.where(score >= threshold, category, 0))
-        assert set(sample.pred_category.data.unique().tolist()) == {category}
+        assert set(sample.pred_cluster.data.unique().tolist()) == {category}
         assert (label > 0).any() and (threshold < 0.9 or (label == 0).any())
 
 
@@ -63,7 +63,7 @@ def test_classifier_names_images_without_label(build):
     images = torch.randn(4, 3, 64, 64)
     expected = model._forward(images).argmax(dim=1) + 1
     found = model.predict(images, samples(0, 0, 0, 0))
-    assert [int(sample.pred_category.data.max()) for sample in found] == expected.tolist()
+    assert [int(sample.pred_cluster.data.max()) for sample in found] == expected.tolist()
     assert model.predict(images)[0].pred_sem_seg.data.shape == (1, 64, 64)
 
 

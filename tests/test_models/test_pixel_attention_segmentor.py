@@ -85,7 +85,7 @@ def test_predictions(build):
         label, score = resize_pixel_labels(clusters[index], scores[index], size, 0.5)
         cluster, _ = resize_pixel_labels(clusters[index], scores[index], size, None)
         assert torch.equal(sample.pred_sem_seg.data, label[None])
-        assert torch.equal(sample.pred_category.data, cluster[None])
+        assert torch.equal(sample.pred_cluster.data, cluster[None])
         torch.testing.assert_close(sample.foreground_score.data, score[None])
     assert 0 < float((predicted[0].pred_sem_seg.data == 0).float().mean()) < 1
 

@@ -116,9 +116,9 @@ def test_pixel_labels_are_refined_against_the_photo(tiny_resnet):
         photo = denormalized_photo(image, refined.data_preprocessor)
         score = refined.pixel_scores(image[None])[1][0].detach().numpy()
         kept = refine(photo, score, threshold, (70, 100))
-        cluster = new.pred_category.data[0].numpy()
+        cluster = new.pred_cluster.data[0].numpy()
         np.testing.assert_array_equal(new.pred_sem_seg.data[0].numpy(), np.where(kept, cluster, 0))
-        assert torch.equal(old.pred_category.data, new.pred_category.data)
+        assert torch.equal(old.pred_cluster.data, new.pred_cluster.data)
     assert any(not torch.equal(a.pred_sem_seg.data, b.pred_sem_seg.data) for a, b in zip(before, after, strict=True))
     built = dict(REFINE, sure_foreground=refine.sure_foreground, sure_background=refine.sure_background)
     assert refined.label_settings == dict(foreground="absolute", image_evidence=0.0, pooling="attention", refine=built)
@@ -140,10 +140,10 @@ def test_photo_comes_back_from_the_network_input(tiny_resnet):
 
 def test_foreground_and_one_class():
     logits = torch.tensor([[[0.0, 5.0]], [[2.0, 0.0]], [[0.0, 4.0]]])
-    class_logits, foreground = foreground_logits(logits, one_category=False)
+    class_logits, foreground = foreground_logits(logits, one_cluster=False)
     assert (class_logits.argmax(dim=0) + 1).tolist() == [[1, 2]]
     torch.testing.assert_close(foreground, 1 - logits.softmax(dim=0)[0])
-    class_logits, relative = foreground_logits(logits, one_category=True)
+    class_logits, relative = foreground_logits(logits, one_cluster=True)
     assert (class_logits.argmax(dim=0) + 1).tolist() == [[1, 1]]
     torch.testing.assert_close(relative, foreground / foreground.max())
 
@@ -158,7 +158,7 @@ def test_one_thing_is_found_where_none_is_sure(tiny_resnet, refine):
     logits[2, 2:5, 3:7] = 3.5
     image = 255 * F.interpolate((logits[2:] > 0).float()[None], size=(64, 64))[0].expand(3, 64, 64)
     assert not model.image_labels(image, logits, (64, 64)).any()
-    model.test_cfg["one_category"] = True
+    model.test_cfg["one_cluster"] = True
     labels = model.image_labels(image, logits, (64, 64))
     assert set(labels.unique().tolist()) == {0, 2}
     shown = image[0] > 0
@@ -166,13 +166,13 @@ def test_one_thing_is_found_where_none_is_sure(tiny_resnet, refine):
 
 
 @pytest.mark.parametrize("refine", [None, REFINE])
-@pytest.mark.parametrize("one_category", [False, True])
-def test_fine_tuned_predictions(tiny_resnet, refine, one_category):
+@pytest.mark.parametrize("one_cluster", [False, True])
+def test_fine_tuned_predictions(tiny_resnet, refine, one_cluster):
     torch.manual_seed(0)
     model = LUSSSegmentor(
         backbone=tiny_resnet,
         decode_head=dict(type="LinearHead", num_classes=4),
-        test_cfg=dict(refine=refine, one_category=one_category),
+        test_cfg=dict(refine=refine, one_cluster=one_cluster),
         data_preprocessor=dict(type="LUSSDataPreProcessor", mean=[120.0] * 3, std=[60.0] * 3),
     ).eval()
     torch.nn.init.normal_(model.decode_head.conv_seg.weight, std=3)
@@ -180,7 +180,7 @@ def test_fine_tuned_predictions(tiny_resnet, refine, one_category):
     logits = model._forward(inputs)
     for index, sample in enumerate(model.predict(inputs, samples(2, (64, 96)))):
         labels = sample.pred_sem_seg.data[0].numpy()
-        class_logits, foreground = foreground_logits(logits[index].detach(), one_category)
+        class_logits, foreground = foreground_logits(logits[index].detach(), one_cluster)
         size = dict(size=(64, 96), mode="bilinear", align_corners=False)
         full = F.interpolate(class_logits[None], **size)[0].argmax(dim=0).numpy() + 1
         if refine is None:
@@ -188,11 +188,23 @@ def test_fine_tuned_predictions(tiny_resnet, refine, one_category):
         else:
             photo = denormalized_photo(inputs[index], model.data_preprocessor)
             kept = GrabCut(short_side=24, iterations=1)(photo, foreground.numpy(), 0.5, (64, 96))
-        expected = full if refine is not None or one_category else None
+        expected = full if refine is not None or one_cluster else None
         if expected is not None:
             np.testing.assert_array_equal(labels, np.where(kept, expected, 0))
-        if one_category:
+        if one_cluster:
             assert len(np.unique(labels[labels > 0])) <= 1
+
+
+def test_former_name_of_one_cluster_still_works(tiny_resnet):
+    with pytest.warns(FutureWarning, match="one_cluster"):
+        model = LUSSSegmentor(
+            backbone=tiny_resnet,
+            decode_head=dict(type="LinearHead", num_classes=4),
+            test_cfg=dict(one_category=True),
+        ).eval()
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight, std=3)
+    labels = model.predict(torch.randn(1, 3, 64, 96))[0].pred_sem_seg.data
+    assert len(labels[labels > 0].unique()) == 1
 
 
 def test_an_unusable_refinement_is_an_error_from_the_start(tiny_resnet):
