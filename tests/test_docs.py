@@ -10,7 +10,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import mmseg.registry
 import pytest
+from mmengine.registry import Registry
 
 from mmluss.datasets.synthetic.scenes import render_scene
 
@@ -134,6 +136,21 @@ def test_every_page_of_the_site_is_in_its_navigation():
 
 
 @pytest.mark.slow
+def test_the_reference_has_all_that_configs_can_name():
+    registries = [value for value in vars(mmseg.registry).values() if isinstance(value, Registry)]
+    ours = {
+        f"{part.__module__}.{part.__qualname__}"
+        for registry in registries
+        for part in registry.module_dict.values()
+        if part.__module__.startswith("mmluss.")
+    }
+    page = (ROOT / "docs" / "api.md").read_text()
+    shown = set(re.findall(r"^::: (\S+)$", page, re.M)) | {"mmluss.MultiCropDataPreProcessor"}
+    assert len(ours) > 30
+    missing = {name for name in ours if name not in shown and f"mmluss.{name.rpartition('.')[2]}" not in shown}
+    assert not missing
+
+
 def test_pictures_of_the_method_are_drawn_anew(tmp_path):
     command = [sys.executable, "-W", "ignore", ROOT / "tools/misc/draw_method_pictures.py", tmp_path]
     subprocess.run(command, check=True, capture_output=True, timeout=120)

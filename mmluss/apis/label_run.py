@@ -7,9 +7,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmluss.clustering.centered_rows import CenteredRows
-from mmluss.clustering.neighbor_graph import neighbor_graph
-from mmluss.clustering.spectral import spectral_embedding, suggest_num_clusters
+from mmluss.clustering.spectral import spectral_vectors, suggest_num_clusters
 from mmluss.engine.hooks import PseudoLabelHook
 from mmluss.utils.atomic_files import read_json, write_json
 
@@ -54,7 +52,7 @@ def write_suggestion(config: str, checkpoint: str, work_dir: str) -> None:
     most = min(MOST_CLUSTERS, len(rows) // 4)
     # More neighbors than a kind has photos would join kinds.
     neighbors = min(NEIGHBORS, max(5, len(rows) // 25))
-    _, eigenvalues = spectral_embedding(neighbor_graph(CenteredRows(rows), neighbors), most)
+    _, eigenvalues = spectral_vectors(rows, most, neighbors)
     suggested = suggest_num_clusters(eigenvalues)
     gaps = np.diff(eigenvalues)
     result = dict(num_clusters=suggested, counts=list(range(2, most + 1)), gaps=gaps[1:].round(6).tolist())

@@ -93,6 +93,41 @@ def _largest_eigenvectors(graph: csr_matrix, count: int) -> tuple[np.ndarray, np
     return np.append(np.ones(parts), values[order]), np.hstack([known.toarray(), vectors[:, order]])
 
 
+def spectral_vectors(
+    rows: np.ndarray,
+    dimensions: int,
+    neighbors: int,
+    num_landmarks: int | None = None,
+    seed: int = 0,
+    path: str | Path | None = None,
+    max_graph_rows: int = MAX_GRAPH_ROWS,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Spectral embedding of what tells embeddings from their mean: by the graph of all of them, or by landmarks.
+
+    Args:
+        rows: As for ``spectral_clusters``.
+        dimensions: Vectors.
+        neighbors: As for ``spectral_clusters``.
+        num_landmarks: Landmarks in place of the graph; by default none up to ``max_graph_rows`` rows, and four times
+            the dimensions, at least 400, beyond.
+        seed: Seed of the landmarks.
+        path: The ``.npy`` file for vectors that landmarks give; None keeps them in memory.
+        max_graph_rows: The graph of so many rows at most.
+
+    Returns:
+        ``(M, dimensions)`` and ``(dimensions + 1,)`` ascending eigenvalues.
+
+    Raises:
+        ValueError: Too few rows for so many dimensions or landmarks.
+    """
+    if num_landmarks is None and len(rows) > max_graph_rows:
+        num_landmarks = min(len(rows), max(400, 4 * dimensions))
+    centered = CenteredRows(rows)
+    if num_landmarks is None:
+        return spectral_embedding(neighbor_graph(centered, min(neighbors, len(rows))), dimensions)
+    return landmark_embedding(centered, dimensions, num_landmarks, seed, path)
+
+
 def spectral_clusters(
     rows: np.ndarray,
     num_clusters: int,
@@ -113,8 +148,7 @@ def spectral_clusters(
         rows: ``(M, C)`` float16 or float32, L2-normalized; an array or a memory map.
         num_clusters: K, fewer than M - 1.
         neighbors: Nearest neighbors of a row that it is joined to, itself among them.
-        num_landmarks: Landmarks in place of the graph; by default none up to ``max_graph_rows`` rows, and 4 K, at least
-            400, beyond.
+        num_landmarks: As for ``spectral_vectors``.
         iterations: Rounds of k-means on the eigenvectors.
         restarts: Starts of k-means, by k-means++.
         seed: Seed of landmarks and k-means.
@@ -130,16 +164,9 @@ def spectral_clusters(
             f"spectral clustering into {num_clusters} clusters does not suit {len(rows)} images: give more images, "
             "a smaller num_clusters, or clustering 'kmeans'"
         )
-    if num_landmarks is None and len(rows) > max_graph_rows:
-        num_landmarks = min(len(rows), max(400, 4 * num_clusters))
     check_rows(rows, num_clusters)
-    centered = CenteredRows(rows)
-    if num_landmarks is None:
-        graph = neighbor_graph(centered, min(neighbors, len(rows)))
-        vectors, eigenvalues = spectral_embedding(graph, num_clusters)
-    else:
-        path = None if folder is None else Path(folder, "spectral_vectors.npy")
-        vectors, eigenvalues = landmark_embedding(centered, num_clusters, num_landmarks, seed, path)
+    path = None if folder is None else Path(folder, "spectral_vectors.npy")
+    vectors, eigenvalues = spectral_vectors(rows, num_clusters, neighbors, num_landmarks, seed, path, max_graph_rows)
     found = kmeans(
         vectors,
         num_clusters,

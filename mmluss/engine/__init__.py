@@ -21,11 +21,12 @@ from mmluss.engine.hooks import (
 )
 from mmluss.engine.loops import FullBatchTrainLoop
 from mmluss.engine.model_wrapper import LUSSDataParallel
-from mmluss.engine.optimizers import LARC, LayerDecayOptimWrapperConstructor
+from mmluss.engine.optimizers import LARC, CPUAmpOptimWrapper, LayerDecayOptimWrapperConstructor
 from mmluss.engine.schedulers import WarmupCosineLR
 
 __all__ = [
     "LARC",
+    "CPUAmpOptimWrapper",
     "CheckpointCheckHook",
     "ClusterNamesHook",
     "CollapseWarningHook",
