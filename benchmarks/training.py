@@ -38,7 +38,7 @@ from step_cases import (
     train_by_runner,
 )
 
-from mmluss.apis.tool_processes import call_in_process
+from mmluss.apis.tools.tool_processes import call_in_process
 from mmluss.engine.optimizers.mixed_precision import computes_in_bfloat16
 
 CASES = {

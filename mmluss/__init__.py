@@ -22,7 +22,7 @@ from mmluss.version import __version__
 
 if TYPE_CHECKING:
     from mmluss.apis import PASSPipeline
-    from mmluss.apis.segmenter import Segmenter
+    from mmluss.apis.segmenting.segmenter import Segmenter
 
 __all__ = [
     "ImageNetSDataset",
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 # What training and testing never need: imported when it is asked for. Name -> module.
-_LAZY = {"PASSPipeline": "mmluss.apis", "Segmenter": "mmluss.apis.segmenter"}
+_LAZY = {"PASSPipeline": "mmluss.apis", "Segmenter": "mmluss.apis.segmenting.segmenter"}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,13 +12,13 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mmluss.apis.annotation_export import LabeledPhoto, export_annotations
-from mmluss.apis.cluster_names import ClusterNames, read_cluster_names
-from mmluss.apis.formats import ANNOTATION_FORMATS
-from mmluss.apis.label_run import read_suggestion
-from mmluss.apis.run_folder import RunFolder
-from mmluss.apis.segmenter import find_model
-from mmluss.apis.training_folder import training_records
+from mmluss.apis.results.cluster_names import ClusterNames, read_cluster_names
+from mmluss.apis.results.run_folder import RunFolder
+from mmluss.apis.segmenting.annotation_export import LabeledPhoto, export_annotations
+from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS
+from mmluss.apis.segmenting.segmenter import find_model
+from mmluss.apis.steps.label_run import read_suggestion
+from mmluss.apis.steps.training_folder import training_records
 from mmluss.checkpoints.conversion import convert_checkpoint
 from mmluss.checkpoints.files import peek_checkpoint, read_checkpoint
 from mmluss.checkpoints.imagenetseg_checkpoints import imagenetseg_to_mmluss

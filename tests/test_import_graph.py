@@ -28,6 +28,9 @@ FLOORS = (
     "__main__",
 )
 
+# The same within ``mmluss.apis``.
+ROOMS = ("tools", "steps", "results", "segmenting", "pipeline", "discovery")
+
 
 def module_name(path, root):
     parts = [root.name, *path.relative_to(root).with_suffix("").parts]
@@ -70,6 +73,17 @@ def test_no_arrow_points_upwards():
     graph = import_graph(PACKAGE)
     assert len(graph) > 50
     assert upward_arrows(graph) == []
+
+
+def test_no_room_of_the_whole_jobs_imports_a_later_one():
+    arrows = [
+        (one.split(".")[2], other.split(".")[2])
+        for one, others in import_graph(PACKAGE).items()
+        for other in others
+        if one.startswith("mmluss.apis.") and other.startswith("mmluss.apis.")
+    ]
+    assert len(arrows) > 30
+    assert [(one, other) for one, other in arrows if ROOMS.index(one) < ROOMS.index(other)] == []
 
 
 def test_there_is_no_circle():

@@ -24,11 +24,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mmluss.apis import PASSPipeline
-from mmluss.apis.endings import one_line_endings
-from mmluss.apis.mmseg_tools import find_config
-from mmluss.apis.result_panel import draw_result_panel
-from mmluss.apis.step_launcher import LAUNCHERS, StepLauncher, build_launcher
-from mmluss.apis.step_screen import StepScreen
+from mmluss.apis.pipeline.result_panel import draw_result_panel
+from mmluss.apis.steps.step_launcher import LAUNCHERS, StepLauncher, build_launcher
+from mmluss.apis.steps.step_screen import StepScreen
+from mmluss.apis.tools.endings import one_line_endings
+from mmluss.apis.tools.mmseg_tools import find_config
 from mmluss.evaluation.submission import Method
 from mmluss.utils.atomic_files import replace_file
 

@@ -8,7 +8,7 @@ CONFIG is a path, or the name of a config that comes with mmluss (``--help`` lis
 
 import sys
 
-from mmluss.apis.mmseg_tools import run_mmseg_tool
+from mmluss.apis.tools.mmseg_tools import run_mmseg_tool
 
 if __name__ == "__main__":
     run_mmseg_tool("test", sys.argv[1:])

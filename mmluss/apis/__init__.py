@@ -4,7 +4,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mmluss.apis.pass_pipeline import PASSPipeline
+    from mmluss.apis.pipeline.pass_pipeline import PASSPipeline
 
 __all__ = ["PASSPipeline"]
 
@@ -12,7 +12,7 @@ __all__ = ["PASSPipeline"]
 def __getattr__(name: str) -> Any:
     # Imported when asked for: the command's options are read without it.
     if name == "PASSPipeline":
-        from mmluss.apis.pass_pipeline import PASSPipeline
+        from mmluss.apis.pipeline.pass_pipeline import PASSPipeline
 
         return PASSPipeline
     raise AttributeError(f"module 'mmluss.apis' has no attribute {name!r}")

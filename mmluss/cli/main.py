@@ -10,8 +10,8 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import track
 
-from mmluss.apis.discovery_settings import DEFAULT_THRESHOLD
-from mmluss.apis.formats import ANNOTATION_FORMATS, MODEL_FORMATS, SAVED, Saved, check_saved
+from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, MODEL_FORMATS, SAVED, Saved, check_saved
+from mmluss.models.foreground_score import RELATIVE_THRESHOLD
 
 Command = Callable[[argparse.Namespace, Console], None]
 
@@ -21,13 +21,29 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mmluss", description="Name and outline the things in unlabeled photos.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    _add_discover(commands)
+    check = _add(commands, "check", _check, "say which files of a folder would be used, without running anything")
+    check.add_argument("photos", help="folder of photos")
+    check.add_argument("--out", help="where to write skipped.csv; default: only shown")
+
+    name = _add(commands, "name", _name, "bring the names in OUT/clusters.csv to model, report and exports")
+    name.add_argument("out", help="folder of results")
+
+    _add_segment(commands)
+    _add_exports(commands)
+    for command in commands.choices.values():
+        command.add_argument("--verbose", action="store_true", help="show everything that is printed")
+    return parser
+
+
+def _add_discover(commands: argparse._SubParsersAction) -> None:
     discover = _add(commands, "discover", _discover, "find the kinds of things in a folder of photos, and outline them")
     discover.add_argument("photos", help="folder of photos, in any sub-folders")
     discover.add_argument("--out", required=True, help="folder of results")
     discover.add_argument("--clusters", default="auto", type=_clusters, help="kinds of things; default: auto")
     discover.add_argument(
         "--threshold",
-        default=DEFAULT_THRESHOLD,
+        default=RELATIVE_THRESHOLD,
         type=_threshold,
         help="of foreground, 0..1 or otsu; default: %(default)s",
     )
@@ -51,13 +67,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     discover.add_argument("--seed", type=int, default=0, help="of everything; default: %(default)s")
 
-    check = _add(commands, "check", _check, "say which files of a folder would be used, without running anything")
-    check.add_argument("photos", help="folder of photos")
-    check.add_argument("--out", help="where to write skipped.csv; default: only shown")
 
-    name = _add(commands, "name", _name, "bring the names in OUT/clusters.csv to model, report and exports")
-    name.add_argument("out", help="folder of results")
-
+def _add_segment(commands: argparse._SubParsersAction) -> None:
     segment = _add(commands, "segment", _segment, "name and outline the things in new photos")
     segment.add_argument("model", help="folder of results, or a checkpoint")
     segment.add_argument("photos", help="photo, folder, or pattern in quotes")
@@ -73,6 +84,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     segment.add_argument("--device", help="such as cpu or cuda:1; default: a GPU if there is one")
 
+
+def _add_exports(commands: argparse._SubParsersAction) -> None:
     export = _add(commands, "export", _export, "write the labels of a run for annotation tools and training scripts")
     export.add_argument("run_folder", metavar="out", help="folder of results")
     export.add_argument("--format", required=True, choices=ANNOTATION_FORMATS)
@@ -82,10 +95,6 @@ def make_parser() -> argparse.ArgumentParser:
     model.add_argument("model", help="folder of results, or a checkpoint")
     model.add_argument("--format", required=True, choices=MODEL_FORMATS)
     model.add_argument("--to", help="file to write; default: OUT/export/model.onnx or .pt, or beside the checkpoint")
-
-    for command in commands.choices.values():
-        command.add_argument("--verbose", action="store_true", help="show everything that is printed")
-    return parser
 
 
 def _add(commands: argparse._SubParsersAction, name: str, run: Command, text: str) -> argparse.ArgumentParser:
@@ -107,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(stderr=True)
     if not args.verbose:
         _be_quiet()
-    from mmluss.apis.endings import one_line_endings
+    from mmluss.apis.tools.endings import one_line_endings
 
     try:
         with one_line_endings(getattr(args, "out", "") or ".", "the same command goes on where it was"):
@@ -129,11 +138,11 @@ def _be_quiet() -> None:
 
 
 def _discover(args: argparse.Namespace, console: Console) -> None:
-    from mmluss.apis.discovery import Discovery
-    from mmluss.apis.discovery_settings import DiscoverySettings
-    from mmluss.apis.run_folder import RunFolder
-    from mmluss.apis.run_results import finish_run
-    from mmluss.apis.step_launcher import number_of_processes
+    from mmluss.apis.discovery.discovery import Discovery
+    from mmluss.apis.discovery.discovery_settings import DiscoverySettings
+    from mmluss.apis.discovery.run_results import finish_run
+    from mmluss.apis.results.run_folder import RunFolder
+    from mmluss.apis.steps.step_launcher import number_of_processes
     from mmluss.cli.tables import show_clusters, show_skipped
 
     backbone = None if args.backbone is None else tuple(args.backbone)
@@ -166,8 +175,8 @@ def _check(args: argparse.Namespace, console: Console) -> None:
 def _name(args: argparse.Namespace, console: Console) -> None:
     from pathlib import Path
 
-    from mmluss.apis.run_folder import RunFolder
-    from mmluss.apis.run_results import apply_names
+    from mmluss.apis.discovery.run_results import apply_names
+    from mmluss.apis.results.run_folder import RunFolder
     from mmluss.cli.tables import show_clusters
 
     folder = RunFolder(Path(args.out))
@@ -176,8 +185,8 @@ def _name(args: argparse.Namespace, console: Console) -> None:
 
 
 def _segment(args: argparse.Namespace, console: Console) -> None:
-    from mmluss.apis.segment_files import photos_to_segment, segment_files
-    from mmluss.apis.segmenter import Segmenter
+    from mmluss.apis.segmenting.segment_files import photos_to_segment, segment_files
+    from mmluss.apis.segmenting.segmenter import Segmenter
     from mmluss.cli.tables import show_skipped
 
     photos = photos_to_segment(args.photos, leave_out=[args.out])
@@ -192,8 +201,8 @@ def _segment(args: argparse.Namespace, console: Console) -> None:
 def _export(args: argparse.Namespace, console: Console) -> None:
     from pathlib import Path
 
-    from mmluss.apis.annotation_export import export_annotations, labeled_photos
-    from mmluss.apis.run_folder import RunFolder
+    from mmluss.apis.results.run_folder import RunFolder
+    from mmluss.apis.segmenting.annotation_export import export_annotations, labeled_photos
 
     folder = RunFolder(Path(args.run_folder))
     names, photos = folder.names, folder.photos
@@ -205,7 +214,7 @@ def _export(args: argparse.Namespace, console: Console) -> None:
 
 
 def _export_model(args: argparse.Namespace, console: Console) -> None:
-    from mmluss.apis.model_export import TIMED_SIZE, export_model
+    from mmluss.apis.segmenting.model_export import TIMED_SIZE, export_model
 
     written = export_model(args.model, args.format, args.to)
     for missing in written.left_out:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmluss.apis.run_folder import RunFolder
+from mmluss.apis.results.run_folder import RunFolder
 from mmluss.datasets.photos import PhotoList
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmluss.apis.tool_processes import _run
+from mmluss.apis.tools.tool_processes import _run
 from tests.helpers.forked_runs import final_weights, finish, losses, results, run_pipeline, start, train, wait_for
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mmengine.logging import MMLogger
 
-from mmluss.apis.mmseg_tools import config_root
+from mmluss.apis.tools.mmseg_tools import config_root
 
 MESSAGES = Path(__file__).parents[1] / "test_bad_inputs" / "messages.json"
 """Name of a bad input -> [type of the error or "warning", message].

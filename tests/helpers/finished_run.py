@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from mmluss.apis.run_folder import RunFolder
-from mmluss.apis.run_results import finish_run
+from mmluss.apis.discovery.run_results import finish_run
+from mmluss.apis.results.run_folder import RunFolder
 from tests.helpers.tiny_models import CLUSTERS
 
 PHOTOS = ("a.jpg", "trip/b 1.jpg", "trip/c.png", "trip/far/d.jpg")

@@ -18,10 +18,11 @@ import torch
 from mmengine.config import Config, config
 from mmengine.runner import runner
 
-from mmluss.apis import PASSPipeline, step_launcher
-from mmluss.apis.mmseg_tools import run_mmseg_tool
-from mmluss.apis.tool_processes import _PRELOADED
-from mmluss.apis.training_folder import training_records
+from mmluss.apis import PASSPipeline
+from mmluss.apis.steps import step_launcher
+from mmluss.apis.steps.training_folder import training_records
+from mmluss.apis.tools.mmseg_tools import run_mmseg_tool
+from mmluss.apis.tools.tool_processes import _PRELOADED
 
 SECONDS = 300
 _PR_SET_PDEATHSIG = 1

@@ -20,7 +20,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmluss.apis.data_folders import read_from
+from mmluss.apis.tools.data_folders import read_from
 from mmluss.datasets.categories import subset_categories
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.evaluation.matching import read_match

@@ -9,14 +9,14 @@ from mmengine.config import Config
 
 from mmluss import dependencies
 from mmluss.apis import PASSPipeline
-from mmluss.apis.cluster_names import read_cluster_names
-from mmluss.apis.discovery import Discovery, DiscoverySettings
-from mmluss.apis.mmseg_tools import find_config, run_mmseg_tool
-from mmluss.apis.photo_configs import training_size
-from mmluss.apis.run_folder import RunFolder
-from mmluss.apis.segment_files import photos_to_segment
-from mmluss.apis.segmenter import find_model
-from mmluss.apis.steps import StepRunner
+from mmluss.apis.discovery.discovery import Discovery, DiscoverySettings
+from mmluss.apis.discovery.photo_configs import training_size
+from mmluss.apis.results.cluster_names import read_cluster_names
+from mmluss.apis.results.run_folder import RunFolder
+from mmluss.apis.segmenting.segment_files import photos_to_segment
+from mmluss.apis.segmenting.segmenter import find_model
+from mmluss.apis.steps.steps import StepRunner
+from mmluss.apis.tools.mmseg_tools import find_config, run_mmseg_tool
 from mmluss.utils.fingerprints import folder_fingerprint
 from tests.helpers.bad_inputs import check, table
 

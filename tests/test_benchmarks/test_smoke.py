@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from mmluss.apis import pipeline_report
+from mmluss.apis.pipeline import pipeline_report
 
 KEYS = {"work", "unit", "ours", "peer", "limit", "peer_is", "limit_is", "times_as_fast", "times_the_limit"}
 # Rows of each, and whether they have a peer and a limit.

@@ -19,8 +19,8 @@ from mmseg.registry import MODELS
 from skimage import data
 
 from mmluss import Segmenter
-from mmluss.apis.photo_configs import training_size
-from mmluss.apis.training_folder import last_checkpoint
+from mmluss.apis.discovery.photo_configs import training_size
+from mmluss.apis.steps.training_folder import last_checkpoint
 from mmluss.cli import main
 from mmluss.datasets.label_codec import read_label_map
 from tests.helpers.messy_folder import write_messy_folder

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from mmluss.apis import segmenter
-from mmluss.apis.formats import ANNOTATION_FORMATS, SAVED
-from mmluss.apis.run_folder import RunFolder
+from mmluss.apis.results.run_folder import RunFolder
+from mmluss.apis.segmenting import segmenter
+from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, SAVED
 from mmluss.cli import main
 from mmluss.cli.main import make_parser
 from mmluss.datasets.label_codec import read_label_map

@@ -6,7 +6,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 
-from mmluss.apis.mmseg_tools import find_config
+from mmluss.apis.tools.mmseg_tools import find_config
 from mmluss.engine import LUSSDataParallel
 from mmluss.models.cpu_sync_batch_norm import CPUSyncBatchNorm
 from tests.helpers.two_processes import run_in_two_processes

@@ -15,9 +15,9 @@ from mmengine.config import Config
 from mmseg.apis import MMSegInferencer, inference_model, init_model
 from PIL import Image
 
-from mmluss.apis.mmseg_tools import run_mmseg_tool
-from mmluss.apis.photo_configs import read_photos
-from mmluss.apis.training_folder import last_checkpoint
+from mmluss.apis.discovery.photo_configs import read_photos
+from mmluss.apis.steps.training_folder import last_checkpoint
+from mmluss.apis.tools.mmseg_tools import run_mmseg_tool
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from tests.helpers.small_runs import BATCH, small_config
 from tests.helpers.small_world import CATEGORIES, tinted_photo

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 import mmluss.apis
-from mmluss.apis.mmseg_tools import config_root
+from mmluss.apis.tools.mmseg_tools import config_root
 
 TOOL = Path(__file__).parents[2] / "tools" / "run_pipeline.py"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import mmseg
 import pytest
 
-from mmluss.apis.mmseg_tools import config_root, find_config, run_mmseg_tool
+from mmluss.apis.tools.mmseg_tools import config_root, find_config, run_mmseg_tool
 
 TOOLS = Path(__file__).parents[2] / "tools"
 INSTALLED_TOOLS = Path(mmseg.__file__).parent / ".mim" / "tools"

@@ -4,7 +4,7 @@
 import argparse
 import sys
 
-from mmluss.apis.cluster_list import write_cluster_list
+from mmluss.apis.results.cluster_list import write_cluster_list
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:

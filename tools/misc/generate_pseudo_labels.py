@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from mmluss.apis.cpu_processes import join_cpu_processes, leave_cpu_processes
-from mmluss.apis.endings import one_line_endings
-from mmluss.apis.label_run import build_label_run
+from mmluss.apis.steps.label_run import build_label_run
+from mmluss.apis.tools.cpu_processes import join_cpu_processes, leave_cpu_processes
+from mmluss.apis.tools.endings import one_line_endings
 
 
 def parse_args() -> argparse.Namespace:

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.apis import init_model
 
-from mmluss.apis.segmenter import Segmenter
+from mmluss.apis.segmenting.segmenter import Segmenter
 from mmluss.datasets.categories import cluster_metainfo, palette
 from mmluss.engine.hooks import cluster_names_hook
 from mmluss.engine.hooks.cluster_names_hook import name_clusters

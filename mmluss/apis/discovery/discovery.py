@@ -1,0 +1,216 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""From a folder of photos to named, outlined things: all steps, their report, and a model for new photos."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from rich.console import Console
+
+from mmluss.apis.discovery.discovery_configs import DiscoveryConfigs
+from mmluss.apis.discovery.discovery_settings import DiscoverySettings
+from mmluss.apis.discovery.photo_configs import training_size
+from mmluss.apis.discovery.starting_backbone import StartingBackbone, embedded_start, foreign_start
+from mmluss.apis.steps.label_run import read_suggestion, write_pseudo_labels, write_suggestion
+from mmluss.apis.steps.self_training import (
+    AGREEMENT,
+    round_name,
+    train_in_rounds,
+)
+from mmluss.apis.steps.step_launcher import StepLauncher
+from mmluss.apis.steps.step_screen import StepScreen
+from mmluss.apis.steps.steps import StepResult, StepRunner
+from mmluss.apis.steps.tool_steps import ToolSteps
+from mmluss.apis.steps.training_folder import last_checkpoint
+from mmluss.datasets.label_folder import LABEL_CHECKPOINT, LABEL_OUTPUTS, PIXEL_LABELS
+from mmluss.datasets.photos import PhotoList, list_photos
+from mmluss.models.foreground_score import RELATIVE_THRESHOLD
+from mmluss.utils.atomic_files import replace_file, write_json
+from mmluss.utils.fingerprints import file_fingerprint, file_state, settings_fingerprint
+
+
+class Discovery:
+    r"""A discovery in a folder of results; run again, it does what is not done yet or what other settings change.
+
+    ``OUT/work`` holds the steps, ``OUT/logs`` all that they print, ``OUT/skipped.csv`` the files that were left out,
+    and ``OUT/run.json`` which steps the results come from. Another number of clusters or threshold keeps features and
+    training of the attention; the result before stays until the new one is there.
+
+    Args:
+        photos: Folder of photos.
+        out: Folder of results; it may lie inside of the photos' folder.
+        settings: What to discover and how.
+        console: Where progress is shown.
+        verbose: Show everything that the steps print instead of a line each.
+        processes: How many processes train together, each on a GPU of its own if there are some.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there are too few photos, or fewer than clusters.
+    """
+
+    def __init__(
+        self,
+        photos: str | Path,
+        out: str | Path,
+        settings: DiscoverySettings | None = None,
+        console: Console | None = None,
+        verbose: bool = False,
+        processes: int = 1,
+    ) -> None:
+        self.photo_root = Path(photos).resolve()
+        self.out = Path(out).resolve()
+        self.settings = settings or DiscoverySettings()
+        self.console = console or Console(stderr=True)
+        self.verbose = verbose
+        self.processes = processes
+        self.steps = StepRunner(self.out / "work")
+        self.photos: PhotoList = PhotoList(str(self.photo_root))
+        self.configs: DiscoveryConfigs
+        self.tools: ToolSteps
+
+    def run(self) -> dict[str, Any]:
+        r"""Do all that is not done.
+
+        Returns:
+            The content of ``OUT/run.json``.
+
+        Raises:
+            RuntimeError: If a step failed; the message ends with the reason.
+        """
+        work, backbone = self.out / "work", self.settings.backbone
+        # A network that does not fit is told of before the photos are looked through, if there are any.
+        start = foreign_start(*backbone, work) if backbone is not None and self.photo_root.is_dir() else None
+        with StepScreen(self.console) as screen:
+            self._check_photos(screen)
+            self._prepare(screen, start or embedded_start(work))
+            pretrained = self._pretrain() if start is None else None
+            attention = self._attend(pretrained)
+            num_clusters = self._choose_clusters(attention)
+            labels = self._label(attention, num_clusters)
+            finetuned = self._finetune(pretrained, labels, num_clusters)
+        steps = dict(pretrain=pretrained, pixel_attention=attention, labels=labels, finetune=finetuned[-1])
+        run = dict(
+            photos=str(self.photo_root),
+            num_photos=len(self.photos.photos),
+            num_skipped=len(self.photos.skipped),
+            num_clusters=num_clusters,
+            settings=asdict(self.settings),
+            start=self.configs.start.title,
+            steps={name: step.folder.name for name, step in steps.items() if step is not None},
+            seconds={step.name: round(step.seconds, 1) for step in self.steps.results},
+        )
+        write_json(self.out / "run.json", run)
+        return run
+
+    @property
+    def photo_list(self) -> Path:
+        """Text file with the paths of the photos that count, one a line."""
+        return self.out / "work" / "photos.txt"
+
+    def _check_photos(self, screen: StepScreen) -> None:
+        def progress(paths: Sequence[str]) -> Iterator[str]:
+            seen = 0
+            with screen.step("looking at the photos", lambda: seen / len(paths)) as update:
+                for seen, path in enumerate(paths, 1):  # noqa: B007, the line above looks at it
+                    yield path
+                    update()
+
+        self.photos = list_photos(self.photo_root, leave_out=[self.out], progress=progress)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.photos.write_skipped(self.out / "skipped.csv")
+        if self.photos.skipped and self.settings.strict:
+            first = self.photos.skipped[0]
+            raise ValueError(
+                f"{len(self.photos.skipped)} files cannot be used, the first is {first.path} ({first.reason}); "
+                f"{self.out / 'skipped.csv'} has all. Take them out, or run without --strict"
+            )
+        with replace_file(self.photo_list) as file:
+            file.write("".join(f"{path}\n" for path in self.photos.photos).encode(errors="surrogateescape"))
+
+    def _prepare(self, screen: StepScreen, start: StartingBackbone) -> None:
+        num_photos = len(self.photos.photos)
+        size = training_size(num_photos, self.settings.quick, self.processes)
+        self._check_clusters(num_photos)
+        self.configs = DiscoveryConfigs(self.photo_root, self.photo_list, num_photos, self.settings, size, start)
+        launch, logs = StepLauncher(size.processes), None if self.verbose else self.out / "logs"
+        self.tools = ToolSteps(self.steps, self._data, num_photos, launch, screen, logs)
+
+    def _check_clusters(self, num_photos: int) -> None:
+        if self.settings.clusters != "auto" and self.settings.clusters > num_photos // 2:
+            raise ValueError(
+                f"{num_photos} photos cannot make {self.settings.clusters} clusters: give --clusters "
+                f"{num_photos // 2} or fewer"
+            )
+
+    @property
+    def _data(self) -> str:
+        states = [(path, file_state(self.photo_root / path)) for path in self.photos.photos]
+        return settings_fingerprint(dict(root=str(self.photo_root), photos=states))
+
+    def _pretrain(self) -> StepResult:
+        inputs = _hashes(self.configs.start.checkpoint)
+        return self.tools.train("1_pretrain", self.configs.pretrain(), inputs, title="learning what they share")
+
+    def _begun_from(self, pretrained: StepResult | None) -> tuple[Path | None, Path]:
+        """Checkpoint of step 1, if there is one, and the one that has the backbone's weights."""
+        checkpoint = None if pretrained is None else last_checkpoint(pretrained.folder)
+        return checkpoint, checkpoint or self.configs.start.checkpoint
+
+    def _attend(self, pretrained: StepResult | None) -> StepResult:
+        checkpoint, backbone = self._begun_from(pretrained)
+        cfg = self.configs.pixel_attention(checkpoint)
+        return self.tools.train("2_pixel_attention", cfg, _hashes(backbone), title="finding where to look")
+
+    def _label_cfg(self, num_clusters: int, attention: StepResult) -> Config:
+        return self.configs.labels(num_clusters, attention.folder / "config.py", self.out / "work" / "embeddings")
+
+    def _choose_clusters(self, attention: StepResult) -> int:
+        if self.settings.clusters != "auto":
+            return self.settings.clusters
+        # How many are made plays no part in counting them.
+        cfg, checkpoint = self._label_cfg(2, attention), last_checkpoint(attention.folder)
+        outputs, title = ["clusters.json"], "counting kinds of things"
+        suggested = self.tools.call("3_clusters", cfg, checkpoint, write_suggestion, outputs, title)
+        return int(read_suggestion(suggested.folder)["num_clusters"])
+
+    def _label(self, attention: StepResult, num_clusters: int) -> StepResult:
+        name, cfg = f"4_labels_{self._key(num_clusters)}", self._label_cfg(num_clusters, attention)
+        checkpoint = last_checkpoint(attention.folder)
+        return self.tools.call(name, cfg, checkpoint, write_pseudo_labels, LABEL_OUTPUTS, "outlining things")
+
+    def _finetune(self, pretrained: StepResult | None, labels: StepResult, num_clusters: int) -> list[StepResult]:
+        checkpoint, backbone = self._begun_from(pretrained)
+
+        def title(text: str, number: int) -> str:
+            return text if number == 1 else f"{text}, round {number}"
+
+        def finetune(number: int, labels: StepResult, draft: bool) -> StepResult:
+            name = round_name(f"5_finetune_{self._key(num_clusters)}", number)
+            cfg = self.configs.finetune(num_clusters, checkpoint, labels.folder / PIXEL_LABELS, draft)
+            inputs = _hashes(backbone, labels.folder / (LABEL_CHECKPOINT if number == 1 else AGREEMENT))
+            return self.tools.train(name, cfg, inputs, title=title("learning to outline them", number))
+
+        def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
+            name = round_name(f"4_labels_{self._key(num_clusters)}", number)
+            return self.tools.relabel(name, model, before, title("outlining things", number))
+
+        return train_in_rounds(labels, self.settings.most_rounds, finetune, relabel, self.configs.drafts)
+
+    def _key(self, num_clusters: int) -> str:
+        threshold = self.settings.threshold
+        return f"{num_clusters}" + ("" if threshold == RELATIVE_THRESHOLD else f"_{threshold}")
+
+    def remove_other_results(self, run: dict[str, Any]) -> None:
+        """Remove the label and fine-tuning steps of other settings than those of a finished run."""
+        for pattern in ("4_labels_*", "5_finetune_*"):
+            for folder in (self.out / "work").glob(pattern):
+                if folder.name not in run["seconds"]:
+                    shutil.rmtree(folder)
+
+
+def _hashes(*paths: Path) -> dict[str, str]:
+    return {path.name: file_fingerprint(path) for path in paths}

@@ -1,0 +1,148 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""What a finished discovery leaves for people: label maps of all photos, a table of clusters, a report, names."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmluss.apis.results.cluster_names import ClusterNames, write_cluster_names
+from mmluss.apis.results.photo_table import PhotoTable
+from mmluss.apis.results.run_folder import RunFolder
+from mmluss.apis.results.run_report import PhotoPictures, report_facts, threshold_facts, training_losses
+from mmluss.apis.segmenting.segment_files import segment_files
+from mmluss.apis.segmenting.segmenter import Segmenter
+from mmluss.apis.steps.label_run import read_suggestion
+from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
+from mmluss.datasets.label_codec import read_label_map, write_label_map
+from mmluss.datasets.label_folder import read_label_manifest
+from mmluss.datasets.photos import PhotoList, read_photo
+from mmluss.utils.fingerprints import file_fingerprint
+from mmluss.utils.stage_record import StageRecord
+from mmluss.visualization.report import Curve, write_report
+
+
+def finish_run(
+    folder: RunFolder, progress: Callable[[Sequence[str]], Iterable[str]] = iter, title: str | None = None
+) -> None:
+    """Segment all photos with the final model, then write table, model and report.
+
+    The table of an earlier result with as many clusters keeps its names; another is put aside as ``clusters.old.csv``.
+
+    Args:
+        folder: A folder whose steps are done.
+        progress: Given the photos, gives them back one by one; for a progress bar.
+        title: Headline of the report.
+    """
+    checkpoint = folder.checkpoint
+    inputs = dict(model=file_fingerprint(checkpoint), photos=folder.photos)
+    record = StageRecord(folder.out / "work" / "results.json")
+    if record.result("labels", inputs) is None:
+        record.begin("labels", inputs)
+        _put_table_aside(folder)
+        segmenter = Segmenter(checkpoint)
+        segmenter.names = ClusterNames.default(folder.run["num_clusters"])
+        photos = PhotoList(folder.run["photos"], folder.photos)
+        segment_files(segmenter, photos, folder.out / "labels", ["mask"], progress=progress)
+        _shrink_to_seen(folder)
+        record.finish("labels", inputs, {})
+    apply_names(folder, title)
+
+
+def apply_names(folder: RunFolder, title: str | None = None) -> None:
+    """Bring the names, merges and drops of ``clusters.csv`` to model, table and report; nothing is computed anew.
+
+    Args:
+        folder: A finished run.
+        title: Headline of the report.
+    """
+    names, table = folder.names, folder.table()
+    photos = np.bincount(table.cluster, minlength=len(names.names))
+    write_cluster_names(folder.names_file, names, photos.tolist(), table.shares().tolist())
+    write_model(folder, names)
+    _write_report(folder, names, table, title or f"What is in {Path(folder.run['photos']).name}")
+
+
+def write_model(folder: RunFolder, names: ClusterNames) -> Path:
+    """Write ``OUT/model.pth``: the final weights, their config, and the names by id in the meta information.
+
+    Args:
+        folder: A finished run.
+        names: Its names; merged clusters share a name and a color, dropped ones those of the background.
+    """
+    checkpoint = read_checkpoint(folder.checkpoint)
+    meta = dict(checkpoint.get("meta", {}))
+    old = dict(meta.get("dataset_meta") or {})
+    colors = old.get("palette") or [[i, i, i] for i in range(len(names.names))]
+    meta["dataset_meta"] = dict(old, classes=names.classes, names=names.classes, palette=names.palette(colors))
+    if names.classes != ClusterNames.default(len(names.names) - 1).names:
+        # A test with masks names only clusters that nobody named.
+        meta["dataset_meta"].pop("num_clusters", None)
+    path = folder.out / "model.pth"
+    write_checkpoint(dict(meta=meta, state_dict=checkpoint["state_dict"]), path)
+    return path
+
+
+def _put_table_aside(folder: RunFolder) -> None:
+    if folder.names_file.is_file():
+        with open(folder.names_file, encoding="utf-8-sig", newline="") as file:
+            rows = sum(1 for _ in csv.reader(file)) - 1
+        if rows != folder.run["num_clusters"]:
+            folder.names_file.replace(folder.out / "clusters.old.csv")
+
+
+def _shrink_to_seen(folder: RunFolder) -> None:
+    """Label maps as large as photos are in training; exports enlarge them again."""
+    for name, path in zip(folder.photos, folder.label_maps, strict=True):
+        ids = read_label_map(path)
+        seen = read_photo(Path(folder.run["photos"], name)).shape[:2]
+        if ids.shape != seen:
+            rows = np.arange(seen[0]) * ids.shape[0] // seen[0]
+            columns = np.arange(seen[1]) * ids.shape[1] // seen[1]
+            write_label_map(path, ids[rows[:, None], columns])
+
+
+def _write_report(folder: RunFolder, names: ClusterNames, table: PhotoTable, title: str) -> Path:
+    run, photos = folder.run, folder.photos
+    centroids, rows = folder.centroids_and_rows()
+    pictures = PhotoPictures(
+        [str(Path(run["photos"], name)) for name in photos], folder.label_maps, photos, len(centroids), read_photo
+    )
+    pictures.palette = names.palette(pictures.palette)
+    manifest = read_label_manifest(folder.step("labels"), ["threshold"])
+    others: dict[str, Any] = dict(threshold_facts(manifest))
+    if run["settings"]["clusters"] == "auto":
+        found = read_suggestion(folder.out / "work" / "3_clusters")
+        others["criterion"] = Curve(
+            np.array(found["counts"]), np.array(found["gaps"]), "clusters", "eigengap", found["num_clusters"]
+        )
+    titles = dict(
+        pretrain="learning what they share",
+        pixel_attention="finding where to look",
+        finetune="learning to outline them",
+    )
+    folders = {title: folder.steps[name] for name, title in titles.items() if name in folder.steps}
+    with open(folder.out / "skipped.csv", encoding="utf-8-sig", newline="") as file:
+        skipped = [(row["path"], row["reason"]) for row in csv.DictReader(file)]
+    facts = report_facts(
+        title,
+        {
+            "photos": f"{run['num_photos']} in {run['photos']}",
+            "left out": str(run["num_skipped"]),
+            "clusters": f"{run['num_clusters']}" + (" (chosen)" if run["settings"]["clusters"] == "auto" else ""),
+            "threshold": f"{manifest['threshold']['value']:.3f} ({run['settings']['threshold']})",
+            "time": f"{sum(run['seconds'].values()) / 60:.1f} minutes",
+            "start": run.get("start", "EfficientNet-Lite0"),
+        },
+        table,
+        rows,
+        centroids,
+        names.classes,
+        pictures,
+        losses=training_losses(folders),
+        skipped=skipped,
+        **others,
+    )
+    return write_report(facts, folder.out / "report" / "index.html")

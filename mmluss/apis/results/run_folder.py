@@ -1,0 +1,88 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Where everything is in a folder of results."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from mmluss.apis.results.cluster_names import ClusterNames, read_cluster_names
+from mmluss.apis.results.photo_table import PhotoTable, make_photo_table
+from mmluss.apis.steps.training_folder import last_checkpoint
+from mmluss.datasets.label_folder import CENTROIDS
+from mmluss.utils.atomic_files import read_json
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder of results.
+
+    Attributes:
+        out: The folder.
+    """
+
+    out: Path
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """Content of ``run.json``.
+
+        Raises:
+            FileNotFoundError: If the folder has none.
+        """
+        path = self.out / "run.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"{self.out} is no folder of a finished run: run.json is not in it")
+        return read_json(path, ("photos", "num_clusters", "settings", "steps"))
+
+    @property
+    def steps(self) -> dict[str, Path]:
+        """Folders of the steps: pretrain (if the run had that), pixel_attention, labels, finetune."""
+        return {name: self.out / "work" / folder for name, folder in self.run["steps"].items()}
+
+    def step(self, name: Literal["pretrain", "pixel_attention", "labels", "finetune"]) -> Path:
+        """Folder of a step."""
+        return self.steps[name]
+
+    @property
+    def checkpoint(self) -> Path:
+        """Final checkpoint."""
+        return last_checkpoint(self.step("finetune"))
+
+    @property
+    def photos(self) -> list[str]:
+        """Paths of the photos below the photo folder."""
+        text = (self.out / "work" / "photos.txt").read_text(encoding="utf-8", errors="surrogateescape")
+        return text.splitlines()
+
+    @property
+    def label_maps(self) -> list[Path]:
+        """Label maps of the photos, ids of clusters before merges and drops."""
+        return [self.out / "labels" / f"{name}.png" for name in self.photos]
+
+    @property
+    def names_file(self) -> Path:
+        """The table that people edit."""
+        return self.out / "clusters.csv"
+
+    @property
+    def names(self) -> ClusterNames:
+        """Names, merges and drops as the table has them."""
+        num_clusters = self.run["num_clusters"]
+        return (
+            read_cluster_names(self.names_file, num_clusters)
+            if self.names_file.is_file()
+            else ClusterNames.default(num_clusters)
+        )
+
+    def table(self) -> PhotoTable:
+        """What is known of each photo."""
+        centroids, rows = self.centroids_and_rows()
+        return make_photo_table(rows, centroids, self.label_maps)
+
+    def centroids_and_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Centroids ``(K, C)`` float32 and embeddings ``(M, C)`` float16 or float32, a memory map."""
+        centroids = np.load(self.step("labels") / CENTROIDS, allow_pickle=False)
+        rows = np.load(self.out / "work" / "embeddings" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+        return centroids, rows

@@ -1,0 +1,191 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""Steps that mmseg's own train and test tools do: each with its config, its log and a line on the screen."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmluss.apis.steps.self_training import AGREEMENT, agreement_figures, relabel_images
+from mmluss.apis.steps.step_figures import SCORES, main_scores
+from mmluss.apis.steps.step_launcher import StepLauncher
+from mmluss.apis.steps.step_screen import FileShare, StepScreen, TrainingShare
+from mmluss.apis.steps.steps import StepResult, StepRunner
+from mmluss.apis.steps.submission_step import SUBMISSION, SubmissionStep
+from mmluss.apis.steps.training_folder import checkpoint_fingerprint, last_checkpoint
+from mmluss.apis.tools.mmseg_tools import write_config
+from mmluss.apis.tools.tool_processes import call_in_process
+from mmluss.datasets.label_folder import PIXEL_LABELS
+from mmluss.utils.fingerprints import file_fingerprint, settings_fingerprint
+
+Figures = Callable[[Path], dict[str, float | str]]
+Watch = Callable[[], None] | None
+
+MATCH = "match.json"
+SUBMISSION_STEP = "5_submission"
+
+
+@dataclass(frozen=True)
+class ToolSteps:
+    """Runs the tools as steps of a work folder.
+
+    Attributes:
+        steps: Remembers which steps are done.
+        data: Hash of the data that all of them read.
+        num_images: Images to train on.
+        launch: Says in which processes training and tests run.
+        screen: Shows a line a step, if given.
+        logs: Folder for all that steps print; None lets it through.
+    """
+
+    steps: StepRunner
+    data: str
+    num_images: int
+    launch: StepLauncher
+    screen: StepScreen | None = None
+    logs: Path | None = None
+
+    def train(
+        self,
+        name: str,
+        cfg: Config,
+        inputs: dict[str, str],
+        figures: Figures = lambda _: {},
+        outputs: Sequence[str] = ("last_checkpoint",),
+        title: str | None = None,
+    ) -> StepResult:
+        """Train.
+
+        Args:
+            name: Name of the step.
+            cfg: Its config.
+            inputs: Hashes, by name, of what it depends on beside config and data.
+            figures: Reads its key figures from its folder.
+            outputs: Files without which it is not done.
+            title: Its words on the screen, by default those of the name.
+        """
+
+        def work(folder: Path, watch: Watch) -> None:
+            arguments = [write_config(cfg, folder), "--work-dir", folder, "--resume"]
+            self.launch("train", arguments, self._log(name), watch)
+
+        batch = cfg.train_dataloader.batch_size * self.launch.processes
+        iterations = cfg.train_cfg.max_epochs * (self.num_images // batch)
+        share = TrainingShare(self.steps.work_dir / name, iterations)
+        return self._run(name, self._hashes(cfg) | inputs, work, figures, outputs, title, share)
+
+    def call(
+        self,
+        name: str,
+        cfg: Config,
+        checkpoint: Path,
+        function: Callable[[str, str, str], None],
+        outputs: Sequence[str],
+        title: str | None = None,
+    ) -> StepResult:
+        """Call a function of the package in a process of its own.
+
+        Args:
+            name: Name of the step.
+            cfg: Its config.
+            checkpoint: What it starts from.
+            function: Given the paths of the config, of the checkpoint and of the step's folder.
+            outputs: Files without which it is not done.
+            title: As for ``train``.
+        """
+
+        def work(folder: Path, watch: Watch) -> None:
+            arguments = (str(write_config(cfg, folder)), str(checkpoint), str(folder))
+            call_in_process(title or name, function, arguments, self._log(name), watch)
+
+        hashes = self._hashes(cfg) | {checkpoint.name: file_fingerprint(checkpoint)}
+        return self._run(name, hashes, work, outputs=outputs, title=title, share=self._label_share(name))
+
+    def test(self, name: str, trained: StepResult, checkpoint: str | None = None) -> StepResult:
+        """Score a model on the validation images.
+
+        Args:
+            name: Name of the step.
+            trained: The step that trained it.
+            checkpoint: Name of a file in its folder, the last checkpoint by default.
+        """
+        path = trained.folder / checkpoint if checkpoint else last_checkpoint(trained.folder)
+        cfg = Config.fromfile(trained.folder / "config.py")
+
+        def work(folder: Path, watch: Watch) -> None:
+            # Training left its own way to go on in the config; a test loads its checkpoint and nothing else.
+            cfg.resume, cfg.load_from = False, None
+            cfg.test_evaluator.update(scores_file=str(folder / SCORES), match_file=str(folder / MATCH))
+            self._launch_test(name, cfg, path, folder, watch)
+
+        hashes = self._hashes(cfg) | dict(checkpoint=checkpoint_fingerprint(path))
+        return self._run(name, hashes, work, main_scores, [SCORES, MATCH])
+
+    def relabel(self, name: str, model: StepResult, before: StepResult, title: str | None = None) -> StepResult:
+        """Label the training images with a fine-tuned model, for another round.
+
+        Args:
+            name: Name of the step.
+            model: The step that trained it.
+            before: The step that wrote the labels it was trained on.
+            title: As for ``train``.
+        """
+        path, cfg = last_checkpoint(model.folder), Config.fromfile(model.folder / "config.py")
+
+        def work(folder: Path, watch: Watch) -> None:
+            def test(arguments: list) -> None:
+                self.launch("test", arguments, self._log(name), watch)
+
+            relabel_images(cfg, path, before.folder, folder, test)
+
+        hashes = self._hashes(cfg) | dict(checkpoint=checkpoint_fingerprint(path))
+        return self._run(name, hashes, work, agreement_figures, [AGREEMENT], title, self._label_share(name))
+
+    def submit(self, submission: SubmissionStep, model: StepResult, tested: StepResult) -> StepResult:
+        """Predict the test images and pack them for the server that scores them.
+
+        Args:
+            submission: What is submitted.
+            model: The step that trained the final model.
+            tested: The step that matched its clusters with categories.
+        """
+        path, match_file = last_checkpoint(model.folder), tested.folder / MATCH
+        cfg = Config.fromfile(model.folder / "config.py")
+        hashes = self._hashes(cfg) | dict(method=settings_fingerprint(asdict(submission.method)))
+        hashes |= dict(checkpoint=checkpoint_fingerprint(path), match=file_fingerprint(match_file))
+
+        def work(folder: Path, watch: Watch) -> None:
+            self._launch_test(SUBMISSION_STEP, submission.prediction_cfg(cfg, folder), path, folder, watch)
+            title = f"pack {folder / SUBMISSION}"
+            call_in_process(title, submission.pack, (folder, match_file), self._log(SUBMISSION_STEP), watch)
+
+        return self._run(SUBMISSION_STEP, hashes, work, outputs=[SUBMISSION])
+
+    def _run(
+        self,
+        name: str,
+        hashes: dict[str, str],
+        work: Callable[[Path, Watch], None],
+        figures: Figures = lambda _: {},
+        outputs: Sequence[str] = (),
+        title: str | None = None,
+        share: Callable[[], float] = lambda: 0.0,
+    ) -> StepResult:
+        """Run a step with its line on the screen."""
+        line = nullcontext() if self.screen is None else self.screen.step(title or name.replace("_", " "), share)
+        with line as watch:
+            return self.steps.run(name, hashes, lambda folder: work(folder, watch), figures, outputs)
+
+    def _launch_test(self, name: str, cfg: Config, checkpoint: Path, folder: Path, watch: Watch) -> None:
+        self.launch("test", [write_config(cfg, folder), checkpoint, "--work-dir", folder], self._log(name), watch)
+
+    def _hashes(self, cfg: Config) -> dict[str, str]:
+        return dict(config=settings_fingerprint(cfg.to_dict()), data=self.data)
+
+    def _label_share(self, name: str) -> FileShare:
+        return FileShare(self.steps.work_dir / name / PIXEL_LABELS, self.num_images)
+
+    def _log(self, name: str) -> Path | None:
+        return None if self.logs is None else self.logs / f"{name}.log"
