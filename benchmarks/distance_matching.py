@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmluss.models.distance_matching import knn_labels
+from mmluss.models.distance_matching.distance_matching import knn_labels
 
 HEIGHT, WIDTH = 8, 11
 UPSAMPLING = 4

@@ -39,7 +39,7 @@ from mmluss.clustering.label_writing import label_path, write_pixel_labels
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.imagenets import ImageNetSDataset
 from mmluss.datasets.label_codec import write_label_map
-from mmluss.models.nearest_centroid import resize_pixel_labels
+from mmluss.models.pixel_attention.nearest_centroid import resize_pixel_labels
 
 SIZES = ((500, 375), (500, 375), (500, 333), (375, 500), (400, 300), (500, 400))
 PIPELINE = [

@@ -13,9 +13,9 @@ from mmluss.datasets.transforms import MultiCrop
 from mmluss.datasets.transforms.overlap_grid import overlap_grid
 from mmluss.evaluation.matching import assign_one_to_one
 from mmluss.models import GrabCut
-from mmluss.models.losses import pixel_to_pixel_loss
-from mmluss.models.nearest_centroid import nearest_centroids
-from mmluss.models.sinkhorn import sinkhorn
+from mmluss.models.pixel_attention.nearest_centroid import nearest_centroids
+from mmluss.models.pretraining.losses import pixel_to_pixel_loss
+from mmluss.models.pretraining.sinkhorn import sinkhorn
 
 PACKAGE = Path(__file__).parents[1] / "mmluss"
 MODULES = sorted(

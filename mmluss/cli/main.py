@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, MODEL_FORMATS, SAVED, Saved, check_saved
-from mmluss.models.foreground_score import RELATIVE_THRESHOLD
+from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
 
 Command = Callable[[argparse.Namespace, Console], None]
 

@@ -23,7 +23,7 @@ from mmluss.clustering.saliency import sample_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.models.grabcut import GrabCut
-from mmluss.models.nearest_centroid import resize_pixel_labels
+from mmluss.models.pixel_attention.nearest_centroid import resize_pixel_labels
 from mmluss.utils.atomic_files import remove_leftovers
 
 PENDING_PER_WRITER = 16

@@ -14,7 +14,7 @@ from mmluss.clustering.input_checks import check_threshold, missing_mask
 from mmluss.clustering.label_writing import predict_pixel_scores
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
-from mmluss.models.nearest_centroid import resize_pixel_labels
+from mmluss.models.pixel_attention.nearest_centroid import resize_pixel_labels
 
 HISTOGRAM_BINS = 4096
 

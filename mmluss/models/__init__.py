@@ -1,23 +1,23 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Models of the four steps of PASS and the pure functions they are made of."""
 
-from mmluss.models.averaged_passes import LUSSTTAModel
+from mmluss.models.backbones.partly_frozen_timm import PartlyFrozenTIMMBackbone
+from mmluss.models.backbones.rf_convnext import RFConvNeXt
+from mmluss.models.backbones.scaled_position_vit import ScaledPositionViT
 from mmluss.models.class_activation import ClassActivationSegmentor
 from mmluss.models.data_preprocessor import LUSSDataPreProcessor, MultiCropDataPreProcessor
-from mmluss.models.embedding_queue import EmbeddingQueue
+from mmluss.models.distance_matching.knn_segmentor import KNNSegmentor
+from mmluss.models.fine_tuning.averaged_passes import LUSSTTAModel
+from mmluss.models.fine_tuning.linear_head import LinearHead
+from mmluss.models.fine_tuning.luss_segmentor import LUSSSegmentor
+from mmluss.models.fine_tuning.pixel_cross_entropy import PixelCrossEntropy
+from mmluss.models.fine_tuning.pixel_shuffle_head import PixelShuffleHead
 from mmluss.models.grabcut import GrabCut
-from mmluss.models.knn_segmentor import KNNSegmentor
-from mmluss.models.linear_head import LinearHead
-from mmluss.models.luss_segmentor import LUSSSegmentor
-from mmluss.models.partly_frozen_timm import PartlyFrozenTIMMBackbone
-from mmluss.models.pass_pretrainer import PASSPretrainer
-from mmluss.models.pixel_attention import PixelAttentionHead
-from mmluss.models.pixel_attention_segmentor import PixelAttentionSegmentor
-from mmluss.models.pixel_cross_entropy import PixelCrossEntropy
-from mmluss.models.pixel_shuffle_head import PixelShuffleHead
-from mmluss.models.prototypes import Prototypes
-from mmluss.models.rf_convnext import RFConvNeXt
-from mmluss.models.scaled_position_vit import ScaledPositionViT
+from mmluss.models.pixel_attention.pixel_attention_head import PixelAttentionHead
+from mmluss.models.pixel_attention.pixel_attention_segmentor import PixelAttentionSegmentor
+from mmluss.models.pretraining.embedding_queue import EmbeddingQueue
+from mmluss.models.pretraining.pass_pretrainer import PASSPretrainer
+from mmluss.models.pretraining.prototypes import Prototypes
 from mmluss.models.weight_init import NormalConv
 
 __all__ = [

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.onnx.operators import shape_as_tensor
 
-from mmluss.models.luss_segmentor import LUSSSegmentor, foreground_logits
-from mmluss.models.pixel_attention_segmentor import PixelAttentionSegmentor
-from mmluss.models.resized_argmax import argmax_in_blocks
+from mmluss.models.fine_tuning.luss_segmentor import LUSSSegmentor, foreground_logits
+from mmluss.models.fine_tuning.resized_argmax import argmax_in_blocks
+from mmluss.models.pixel_attention.pixel_attention_segmentor import PixelAttentionSegmentor
 
 CLASSES_AT_ONCE = 8
 """Classes whose logits are enlarged to the size of the photo at once."""

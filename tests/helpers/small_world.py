@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import mmluss  # noqa: F401
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.imagenets import ImageNetSDataset
-from mmluss.models.nearest_centroid import nearest_centroids
+from mmluss.models.pixel_attention.nearest_centroid import nearest_centroids
 from tests.helpers.tiny_data import write_image_folder
 
 init_default_scope("mmseg")

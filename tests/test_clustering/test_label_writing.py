@@ -8,7 +8,7 @@ from mmluss.clustering.image_batches import image_sizes
 from mmluss.clustering.label_writing import all_labels_written, label_path, remove_labels, write_pixel_labels
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.datasets.label_codec import read_label_map, write_label_map
-from mmluss.models.nearest_centroid import resize_pixel_labels
+from mmluss.models.pixel_attention.nearest_centroid import resize_pixel_labels
 from tests.helpers.small_world import TEST_PIPELINE, photos, small_settings
 
 THRESHOLD = 0.5

@@ -19,7 +19,7 @@ from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.spectral import spectral_clusters
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.models import GrabCut
-from mmluss.models.nearest_centroid import resize_pixel_labels
+from mmluss.models.pixel_attention.nearest_centroid import resize_pixel_labels
 from tests.helpers.small_world import CATEGORIES, TEST_PIPELINE, SmallSegmentor, photos, small_settings
 from tests.helpers.two_processes import run_in_two_processes
 

@@ -6,7 +6,7 @@ from skimage.filters import threshold_otsu
 
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.clustering.thresholds import find_threshold, otsu_threshold, score_histogram, sweep_thresholds
-from mmluss.models.nearest_centroid import resize_pixel_labels
+from mmluss.models.pixel_attention.nearest_centroid import resize_pixel_labels
 from tests.helpers.small_world import photos, small_settings
 
 BATCHES = [[0, 3], [1, 4], [2], [5]]

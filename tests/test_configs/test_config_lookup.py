@@ -63,7 +63,7 @@ cfg = get_config("mmluss::semi/fcn_efficientnet-lite0-d16-scratch_1xb16-40e_flow
 assert cfg.filename.startswith(str(Path(mmluss.__file__).parent / ".mim")), cfg.filename
 assert cfg.model.backbone.output_stride == 16 and cfg.train_cfg.max_epochs == 40
 model = get_model("mmluss::semi/fcn_efficientnet-lite0-d16-scratch_1xb16-40e_flowers15.py", pretrained=False)
-assert type(model).__module__ == "mmluss.models.luss_segmentor" and model.num_classes == 16
+assert type(model).__module__ == "mmluss.models.fine_tuning.luss_segmentor" and model.num_classes == 16
 assert model.data_preprocessor.mean.flatten().tolist() == [127.0] * 3
 """,
     )

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmluss.models.distance_matching import knn_labels, support_embeddings
+from mmluss.models.distance_matching.distance_matching import knn_labels, support_embeddings
 
 
 def supports_of(case) -> tuple[torch.Tensor, torch.Tensor]:

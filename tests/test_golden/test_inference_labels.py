@@ -8,7 +8,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmluss.models import LUSSSegmentor
-from mmluss.models.resized_argmax import label_map
+from mmluss.models.fine_tuning.resized_argmax import label_map
 
 
 class StoredLogits(nn.Module):

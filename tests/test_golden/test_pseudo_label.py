@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from mmluss.datasets.label_codec import write_label_map
-from mmluss.models.nearest_centroid import nearest_centroids, resize_pixel_labels
+from mmluss.models.pixel_attention.nearest_centroid import nearest_centroids, resize_pixel_labels
 
 
 def undecided(features: np.ndarray, centroids: np.ndarray, score: np.ndarray, threshold: float, close: float):

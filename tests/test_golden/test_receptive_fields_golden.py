@@ -9,7 +9,12 @@ import pytest
 import torch
 
 from mmluss.engine.hooks import ResumableRFSearchHook
-from mmluss.models.receptive_field import BranchedConv2d, estimated_dilation, expanded_dilations, merge_branches
+from mmluss.models.backbones.receptive_field import (
+    BranchedConv2d,
+    estimated_dilation,
+    expanded_dilations,
+    merge_branches,
+)
 from tests.test_golden.semi_models import ROWS, semi_config, semi_model
 
 

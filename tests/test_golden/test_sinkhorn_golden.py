@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmluss.models.sinkhorn import sinkhorn
+from mmluss.models.pretraining.sinkhorn import sinkhorn
 
 
 @pytest.mark.golden_kind("sinkhorn")

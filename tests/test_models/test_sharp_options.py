@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from mmseg.structures import SegDataSample
 
 from mmluss.models import GrabCut, LUSSSegmentor, PixelAttentionHead, PixelAttentionSegmentor
+from mmluss.models.fine_tuning.luss_segmentor import foreground_logits
 from mmluss.models.grabcut import denormalized_photo
-from mmluss.models.luss_segmentor import foreground_logits
-from mmluss.models.nearest_centroid import nearest_centroids
+from mmluss.models.pixel_attention.nearest_centroid import nearest_centroids
 
 REFINE = dict(type="GrabCut", short_side=24, iterations=1)
 

@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmluss.models import EmbeddingQueue, PASSPretrainer
 from mmluss.models.cpu_sync_batch_norm import synchronize_on_cpu
-from mmluss.models.sinkhorn import sinkhorn
+from mmluss.models.pretraining.sinkhorn import sinkhorn
 from tests.helpers.two_processes import PROCESSES, run_in_two_processes
 
 BATCH, STEPS = 8, 4

@@ -6,7 +6,7 @@ from torch import nn
 import mmluss  # noqa: F401
 from mmluss.engine.optimizers import LARC
 from mmluss.models import LinearHead, NormalConv, PixelAttentionHead, PixelShuffleHead
-from mmluss.models.projectors import PixelPredictor
+from mmluss.models.pretraining.projectors import PixelPredictor
 
 
 def assert_uniform(bias: torch.Tensor, inputs: int) -> None:

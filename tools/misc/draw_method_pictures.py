@@ -25,7 +25,7 @@ from mmluss.clustering.thresholds import otsu_threshold
 from mmluss.datasets.synthetic.scenes import CATEGORIES, render_scene
 from mmluss.datasets.transforms.overlap_grid import overlap_grid
 from mmluss.evaluation.matching import assign_one_to_one
-from mmluss.models.sinkhorn import sinkhorn
+from mmluss.models.pretraining.sinkhorn import sinkhorn
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "images" / "method"
 CROPS = ((12, 10, 120, 120, 0), (70, 50, 118, 118, 1))

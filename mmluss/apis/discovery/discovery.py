@@ -27,7 +27,7 @@ from mmluss.apis.steps.tool_steps import ToolSteps
 from mmluss.apis.steps.training_folder import last_checkpoint
 from mmluss.datasets.label_folder import LABEL_CHECKPOINT, LABEL_OUTPUTS, PIXEL_LABELS
 from mmluss.datasets.photos import PhotoList, list_photos
-from mmluss.models.foreground_score import RELATIVE_THRESHOLD
+from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import file_fingerprint, file_state, settings_fingerprint
 

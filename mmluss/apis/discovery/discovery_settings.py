@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from mmluss.models.foreground_score import RELATIVE_THRESHOLD
+from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
 
 
 @dataclass(frozen=True)

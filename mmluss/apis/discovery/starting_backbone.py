@@ -19,7 +19,7 @@ from mmluss.checkpoints.conversion import convert_checkpoint
 from mmluss.checkpoints.efficientnet_lite0 import efficientnet_lite0_to_timm, installed_efficientnet_lite0
 from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
 from mmluss.checkpoints.kinds import shorten
-from mmluss.models.feature_channels import feature_channels
+from mmluss.models.backbones.feature_channels import feature_channels
 from mmluss.utils.fingerprints import file_fingerprint
 
 _PREFIXES = (None, "backbone")

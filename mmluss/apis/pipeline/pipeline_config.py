@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmluss.apis.tools.data_folders import read_from
 from mmluss.apis.tools.mmseg_tools import find_config
 from mmluss.apis.tools.named_hooks import name_project_hooks
-from mmluss.models.foreground_score import RELATIVE_THRESHOLD
+from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
 
 CONTROLS = ("no_pretraining", "untrained", "raw_color")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmluss.engine.hooks import ResumableRFSearchHook
-from mmluss.models.rf_convnext import RFConvNeXt
+from mmluss.models.backbones.rf_convnext import RFConvNeXt
 
 EPOCH = 3
 

@@ -1,0 +1,1 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
