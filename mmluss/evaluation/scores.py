@@ -47,6 +47,17 @@ def find_matching(counts: LabelCounts, matching: Matching) -> np.ndarray:
     raise ValueError(f"matching {matching!r}; expected one of {', '.join(map(repr, MATCHINGS))}")
 
 
+def intersection_over_union(shared: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """IoU in 0..1 from numbers of pixels, float64; 0 for classes that are absent.
+
+    Args:
+        shared: Pixels that are truly of a class and predicted to be.
+        true: Pixels that are truly of it.
+        predicted: Pixels that are predicted to be.
+    """
+    return shared / (true + predicted - shared + 1e-10)
+
+
 def iou(predicted: np.ndarray, true: np.ndarray, pixels: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Intersection over union of every class, TP / (T + P - TP + 1e-10).
 
@@ -65,7 +76,7 @@ def iou(predicted: np.ndarray, true: np.ndarray, pixels: np.ndarray, num_classes
 
     shared = total(true, (true == predicted) & (true >= 0))
     trues = total(true, true >= 0)
-    return shared / (trues + total(predicted, predicted >= 0) - shared + 1e-10), trues
+    return intersection_over_union(shared, trues, total(predicted, predicted >= 0)), trues
 
 
 def compute_scores(counts: LabelCounts, match: np.ndarray) -> tuple[dict[str, float], dict[str, np.ndarray]]:

@@ -5,6 +5,9 @@ from mmengine.model.weight_init import update_init_info
 from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import nn
 
+KAIMING_CONV = dict(type="NormalConv")
+"""``init_cfg`` of the method's convolutions."""
+
 
 # mmengine's initializers fill biases with a constant. LARC's step is proportional to a parameter's norm, and a bias of
 # zeros takes its raw gradient, hundreds of times what the weights get.

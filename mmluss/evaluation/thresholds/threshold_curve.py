@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mmluss.evaluation.scores import intersection_over_union
+
 
 def curve_matchings(
     predicted: np.ndarray,
@@ -59,7 +61,7 @@ def curve_ious(
         num_categories: Number of categories N.
 
     Returns:
-        Float64 ``(T, N + 1)`` in 0..1, TP / (T + P - TP + 1e-10); 0 for absent classes.
+        Float64 ``(T, N + 1)`` in 0..1; 0 for absent classes.
     """
     classes = num_categories + 1
     num_thresholds, num_ids = match.shape
@@ -90,5 +92,5 @@ def curve_ious(
         rows = np.searchsorted(wanted, keys[index, ids])
         hits = np.bincount(category, weights=shared[rows, index], minlength=classes)
         hits[0] = trues[0] - lost[index]
-        ious[index] = hits / (trues + total - hits + 1e-10)
+        ious[index] = intersection_over_union(hits, trues, total)
     return ious

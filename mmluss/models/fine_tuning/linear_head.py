@@ -9,8 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmluss.models.fine_tuning.pixel_cross_entropy import pixel_accuracy
-
-_KAIMING_CONV = dict(type="NormalConv")
+from mmluss.models.weight_init import KAIMING_CONV
 
 
 # mmseg's FCNHead can be a single convolution too, but its loss always enlarges the logits to the full label map.
@@ -41,7 +40,7 @@ class LinearHead(BaseDecodeHead):
         loss_upsampling: int = 1,
         ignore_index: int = 1000,
         dropout_ratio: float = 0.0,
-        init_cfg: dict | None = _KAIMING_CONV,
+        init_cfg: dict | None = KAIMING_CONV,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("loss_decode", dict(type="PixelCrossEntropy"))

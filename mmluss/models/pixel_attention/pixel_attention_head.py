@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from mmluss.models.pixel_attention.dynamic_buffers import adopt_stored_shapes
 from mmluss.models.pixel_attention.foreground_score import foreground_weights, stretch_scores
 from mmluss.models.pixel_attention.nearest_centroid import nearest_centroids
-
-_KAIMING_CONV = dict(type="NormalConv")
+from mmluss.models.weight_init import KAIMING_CONV
 
 
 @MODELS.register_module()
@@ -45,7 +44,7 @@ class PixelAttentionHead(BaseModule):
         foreground: Literal["absolute", "relative"] = "absolute",
         image_evidence: float = 0.0,
         pooling: Literal["attention", "foreground"] = "attention",
-        init_cfg: dict | None = _KAIMING_CONV,
+        init_cfg: dict | None = KAIMING_CONV,
     ) -> None:
         super().__init__(init_cfg)
         if foreground not in ("absolute", "relative"):

@@ -4,7 +4,7 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-_KAIMING_CONV = dict(type="NormalConv")
+from mmluss.models.weight_init import KAIMING_CONV
 
 
 class ImageProjector(BaseModule):
@@ -62,7 +62,7 @@ class PixelProjector(BaseModule):
     """
 
     def __init__(
-        self, in_channels: int, hidden_channels: int, out_channels: int, init_cfg: dict | None = _KAIMING_CONV
+        self, in_channels: int, hidden_channels: int, out_channels: int, init_cfg: dict | None = KAIMING_CONV
     ) -> None:
         super().__init__(init_cfg)
         self.layers = nn.Sequential(
@@ -89,7 +89,7 @@ class PixelPredictor(BaseModule):
         init_cfg: Initialization config of mmengine.
     """
 
-    def __init__(self, channels: int, init_cfg: dict | None = _KAIMING_CONV) -> None:
+    def __init__(self, channels: int, init_cfg: dict | None = KAIMING_CONV) -> None:
         super().__init__(init_cfg)
         self.layers = nn.Sequential(
             nn.Conv2d(channels, channels, 1, bias=False),
