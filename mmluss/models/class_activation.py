@@ -11,6 +11,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmluss.models.data_samples import samples_of_input_size
+
 
 def class_activation_maps(features: Tensor, class_weights: Tensor) -> Tensor:
     """Where an image shows a class, from 0 to 1 at its most typical place (Zhou et al., arXiv 1512.04150).
@@ -92,7 +94,7 @@ class ClassActivationSegmentor(BaseSegmentor):
             ValueError: Naming the image, if ``image_labels`` is set and it comes without its label.
         """
         if data_samples is None:
-            data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
+            data_samples = samples_of_input_size(inputs)
         features = self.extract_feat(inputs)
         classes = self._classes(features, data_samples)
         activations = class_activation_maps(features, self.head.fc.weight[classes])

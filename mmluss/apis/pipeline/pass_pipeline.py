@@ -139,8 +139,11 @@ class PASSPipeline:
         for number, test in enumerate(tests[:-1], first):
             miou[f"fine-tuned, round {number}"] = test.figures["mIoU"]
         miou["fine-tuned (step 4)"] = tests[-1].figures["mIoU"]
+        controls = dict(
+            no_pretraining=self._without_pretraining, untrained=self._with_untrained, raw_color=self._by_raw_color
+        )
         for control in self.controls:
-            title, result = getattr(self, f"_control_{control}")()
+            title, result = controls[control]()
             miou[f"control: {title}"] = result.figures["mIoU"]
         return miou
 
@@ -174,16 +177,16 @@ class PASSPipeline:
         """
         return write_pipeline_report(self.steps.work_dir, report)
 
-    def _control_no_pretraining(self) -> tuple[str, StepResult]:
+    def _without_pretraining(self) -> tuple[str, StepResult]:
         labels = self._label("c1_no_pretraining_pixel_attention", None)
         finetuned = self._finetune("c1_no_pretraining_", None, labels)
         return "the same without step 1", self.tools.test("c1_no_pretraining_test", finetuned[-1])
 
-    def _control_untrained(self) -> tuple[str, StepResult]:
+    def _with_untrained(self) -> tuple[str, StepResult]:
         labels = self._label("c2_untrained_pixel_attention", None, untrained=True)
         return "pixel labels of an untrained backbone", self.tools.test("c2_untrained_test", labels, LABEL_CHECKPOINT)
 
-    def _control_raw_color(self) -> tuple[str, StepResult]:
+    def _by_raw_color(self) -> tuple[str, StepResult]:
         test_cfg = self._step_cfg("pixel_attention").test_dataloader.dataset
         train_cfg = self._step_cfg("pixel_attention").train_dataloader.dataset
 

@@ -16,10 +16,10 @@ from mmluss.apis.results.run_report import PhotoPictures, report_facts, threshol
 from mmluss.apis.steps.self_training import round_name
 from mmluss.apis.steps.training_folder import last_checkpoint
 from mmluss.checkpoints.files import read_checkpoint
+from mmluss.clustering.labeled_images import training_images
 from mmluss.datasets.categories import cluster_names
 from mmluss.datasets.label_folder import CENTROIDS, PIXEL_LABELS, read_label_manifest
 from mmluss.datasets.transforms.loading import read_stored_image
-from mmluss.engine.hooks.pseudo_label_hook import default_dataloader
 from mmluss.visualization.report import write_report
 
 MOST_IMAGES = 4000
@@ -73,7 +73,7 @@ def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: in
 def _labeled_images(folder: Path) -> list[tuple[str, str]]:
     """File and name of each image that was clustered, in the order of the embeddings."""
     cfg = Config.fromfile(folder / "config.py")
-    loader = cfg.default_hooks.pseudo_labels.get("dataloader") or default_dataloader(cfg)
+    loader = cfg.default_hooks.pseudo_labels.get("dataloader") or training_images(cfg)
     dataset = DATASETS.build(dict(loader["dataset"], pipeline=[], test_mode=True))
     infos = (dataset.get_data_info(index) for index in range(len(dataset)))
     return [(info["img_path"], info["relative_path"]) for info in infos]

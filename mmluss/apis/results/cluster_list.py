@@ -12,9 +12,9 @@ from mmengine.registry import init_default_scope
 
 from mmluss.apis.results.photo_table import PhotoTable, count_pixels, make_photo_table
 from mmluss.apis.results.run_folder import RunFolder
+from mmluss.clustering.labeled_images import labeled_dataset, training_images
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.datasets.label_folder import CENTROIDS, PIXEL_LABELS
-from mmluss.engine.hooks.pseudo_label_hook import build_dataset, default_dataloader
 from mmluss.evaluation.folder import label_names
 from mmluss.utils.atomic_files import replace_file
 
@@ -75,7 +75,7 @@ def _rows_of_step(folder: Path) -> tuple[list[str], list[dict]]:
             f"give {folder / PIXEL_LABELS}"
         )
     init_default_scope(cfg.get("default_scope", "mmseg"))
-    dataset = build_dataset((hook.get("dataloader") or default_dataloader(cfg))["dataset"])
+    dataset = labeled_dataset((hook.get("dataloader") or training_images(cfg))["dataset"])
     names = [dataset.get_data_info(index)["relative_path"] for index in range(len(dataset))]
     centroids, embeddings = (np.load(file, mmap_mode="r", allow_pickle=False) for file in files)
     if len(embeddings) != len(names):

@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmluss.apis.steps.steps import StepResult
-from mmluss.apis.steps.training_folder import checkpoint_fingerprint
+from mmluss.apis.steps.training_folder import checkpoint_fingerprint, write_predictions_only
 from mmluss.apis.tools.mmseg_tools import write_config
 from mmluss.clustering.label_writing import remove_half_written
 from mmluss.datasets.label_codec import read_label_map, write_label_map
@@ -69,32 +69,16 @@ def relabel_images(
     """Label the training images with a fine-tuned model; done again, it begins anew.
 
     Args:
-        cfg: Config that the model was trained with; it is changed.
+        cfg: Config that the model is tested with; it is changed.
         checkpoint: Its checkpoint.
         before: Folder of the step that labeled the images it was trained on.
         folder: Folder of the step; gets ``config.py``, ``pixel_labels`` and ``agreement.json``.
         test: Runs mmseg's test tool with these arguments.
     """
     remove_half_written(folder / PIXEL_LABELS)
-    config = write_config(relabeling_cfg(cfg, folder), folder)
-    test([config, checkpoint, "--work-dir", folder])
+    write_predictions_only(cfg, folder / PIXEL_LABELS, cfg.train_dataloader.dataset.get("split"))
+    test([write_config(cfg, folder), checkpoint, "--work-dir", folder])
     settle_labels(before, folder, checkpoint_fingerprint(checkpoint))
-
-
-def relabeling_cfg(cfg: Config, folder: Path) -> Config:
-    """Config of a fine-tuned model that writes label maps of its training images and scores nothing.
-
-    Args:
-        cfg: Config that it was trained with; it is changed.
-        folder: Folder of the step; the label maps go to its ``pixel_labels``.
-    """
-    cfg.resume, cfg.load_from = False, None
-    dataset = cfg.test_dataloader.dataset
-    dataset.label_root = False
-    if "split" in cfg.train_dataloader.dataset:
-        dataset.split = cfg.train_dataloader.dataset.split
-    cfg.test_evaluator = dict(type="LUSSMetric", format_only=True, output_dir=str(folder / PIXEL_LABELS))
-    return cfg
 
 
 def label_agreement(before: np.ndarray, after: np.ndarray) -> float:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmluss.apis.steps.training_folder import write_predictions_only
 from mmluss.datasets.imagenets import dataset_categories
 from mmluss.evaluation.matching import read_match
 from mmluss.evaluation.submission import Method, check_predictions, named_image_sizes, write_submission
 
+PREDICTIONS = "predictions"
 SUBMISSION = "submission.zip"
 
 
@@ -27,17 +29,14 @@ class SubmissionStep:
     image_folder: Path
     num_categories: int
 
-    def prediction_cfg(self, cfg: Config, folder: Path) -> Config:
-        """A config of the fine-tuned model that writes predictions and scores nothing.
+    def predict_only(self, cfg: Config, folder: Path) -> None:
+        """Have a test of the fine-tuned model write predictions and score nothing.
 
         Args:
-            cfg: Config with a ``test_dataloader``; it is changed.
+            cfg: Config with a ``test_dataloader``; changed in place.
             folder: Folder of the step.
         """
-        cfg.resume, cfg.load_from = False, None
-        cfg.test_dataloader.dataset.update(split=self.image_folder.name, label_root=False)
-        cfg.test_evaluator = dict(type="LUSSMetric", format_only=True, output_dir=str(folder / "predictions"))
-        return cfg
+        write_predictions_only(cfg, folder / PREDICTIONS, self.image_folder.name)
 
     def pack(self, folder: Path, match_file: Path) -> None:
         """Check the predictions in a step's folder and write ``submission.zip`` beside them.
@@ -51,7 +50,7 @@ class SubmissionStep:
         """
         match = read_match(match_file, self.num_categories)
         sizes = named_image_sizes(self.image_folder)
-        predictions, names = folder / "predictions", sorted(sizes)
+        predictions, names = folder / PREDICTIONS, sorted(sizes)
         check_predictions(predictions, names, self.num_categories, match, sizes)
         write_submission(folder / SUBMISSION, predictions, names, self.method, match)
 

@@ -14,7 +14,7 @@ from mmluss.apis.steps.step_launcher import StepLauncher
 from mmluss.apis.steps.step_screen import FileShare, StepScreen, TrainingShare
 from mmluss.apis.steps.steps import StepResult, StepRunner
 from mmluss.apis.steps.submission_step import SUBMISSION, SubmissionStep
-from mmluss.apis.steps.training_folder import checkpoint_fingerprint, last_checkpoint
+from mmluss.apis.steps.training_folder import checkpoint_fingerprint, config_for_test, last_checkpoint
 from mmluss.apis.tools.mmseg_tools import write_config
 from mmluss.apis.tools.tool_processes import call_in_process
 from mmluss.datasets.label_folder import PIXEL_LABELS
@@ -112,11 +112,9 @@ class ToolSteps:
             checkpoint: Name of a file in its folder, the last checkpoint by default.
         """
         path = trained.folder / checkpoint if checkpoint else last_checkpoint(trained.folder)
-        cfg = Config.fromfile(trained.folder / "config.py")
+        cfg = config_for_test(trained.folder)
 
         def work(folder: Path, watch: Watch) -> None:
-            # Training left its own way to go on in the config; a test loads its checkpoint and nothing else.
-            cfg.resume, cfg.load_from = False, None
             cfg.test_evaluator.update(scores_file=str(folder / SCORES), match_file=str(folder / MATCH))
             self._launch_test(name, cfg, path, folder, watch)
 
@@ -132,7 +130,7 @@ class ToolSteps:
             before: The step that wrote the labels it was trained on.
             title: As for ``train``.
         """
-        path, cfg = last_checkpoint(model.folder), Config.fromfile(model.folder / "config.py")
+        path, cfg = last_checkpoint(model.folder), config_for_test(model.folder)
 
         def work(folder: Path, watch: Watch) -> None:
             def test(arguments: list) -> None:
@@ -152,12 +150,13 @@ class ToolSteps:
             tested: The step that matched its clusters with categories.
         """
         path, match_file = last_checkpoint(model.folder), tested.folder / MATCH
-        cfg = Config.fromfile(model.folder / "config.py")
+        cfg = config_for_test(model.folder)
         hashes = self._hashes(cfg) | dict(method=settings_fingerprint(asdict(submission.method)))
         hashes |= dict(checkpoint=checkpoint_fingerprint(path), match=file_fingerprint(match_file))
 
         def work(folder: Path, watch: Watch) -> None:
-            self._launch_test(SUBMISSION_STEP, submission.prediction_cfg(cfg, folder), path, folder, watch)
+            submission.predict_only(cfg, folder)
+            self._launch_test(SUBMISSION_STEP, cfg, path, folder, watch)
             title = f"pack {folder / SUBMISSION}"
             call_in_process(title, submission.pack, (folder, match_file), self._log(SUBMISSION_STEP), watch)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from mmluss.checkpoints.files import read_checkpoint
 from mmluss.utils.fingerprints import weights_fingerprint
 
@@ -60,6 +62,32 @@ def last_checkpoint(folder: str | Path) -> Path:
     if not checkpoint.is_file():
         raise FileNotFoundError(f"{checkpoint} is gone, with which the training in this folder ended")
     return checkpoint
+
+
+def config_for_test(folder: str | Path) -> Config:
+    """Config of a training for a test, which loads the checkpoint that it is given and nothing else.
+
+    Args:
+        folder: The work folder, with the ``config.py`` that was trained.
+    """
+    cfg = Config.fromfile(Path(folder, "config.py"))
+    cfg.resume, cfg.load_from = False, None
+    return cfg
+
+
+def write_predictions_only(cfg: Config, output_dir: Path, split: str | None) -> None:
+    """Have a test write label maps and score nothing.
+
+    Args:
+        cfg: Config with a ``test_dataloader``; changed in place.
+        output_dir: Folder of the label maps.
+        split: What is predicted, in place of the config's; None where the data have no splits.
+    """
+    dataset = cfg.test_dataloader.dataset
+    dataset.label_root = False
+    if split is not None:
+        dataset.split = split
+    cfg.test_evaluator = dict(type="LUSSMetric", format_only=True, output_dir=str(output_dir))
 
 
 def checkpoint_fingerprint(checkpoint: str | Path) -> str:

@@ -13,12 +13,12 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import weights_to_cpu
 from mmpretrain.utils import get_ori_model
-from mmseg.registry import DATASETS, HOOKS
+from mmseg.registry import HOOKS
 
 from mmluss.checkpoints.files import write_checkpoint
 from mmluss.clustering.input_checks import check_inputs
+from mmluss.clustering.labeled_images import labeled_dataset, training_images
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun
-from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.datasets.categories import cluster_metainfo
 from mmluss.datasets.label_folder import LABEL_CHECKPOINT
@@ -109,11 +109,11 @@ class PseudoLabelHook(Hook):
         return PseudoLabelRun(get_ori_model(runner.model), dataset, folder, settings, validation, self.embedding_dir)
 
     def _inputs(self, cfg: dict) -> tuple[BaseDataset, PseudoLabelSettings, BaseDataset | None]:
-        loader = copy.deepcopy(self.dataloader or default_dataloader(cfg))
+        loader = copy.deepcopy(self.dataloader or training_images(cfg))
         dataset_cfg = loader["dataset"]
         if self.saliency_root is not None:
             dataset_cfg["saliency_root"] = self.saliency_root
-        dataset = build_dataset(dataset_cfg)
+        dataset = labeled_dataset(dataset_cfg)
         num_clusters = self.num_clusters or len(dataset.metainfo["classes"]) - 1
         if num_clusters < 1:
             raise ValueError("the data set has no categories, so PseudoLabelHook needs num_clusters")
@@ -136,38 +136,7 @@ class PseudoLabelHook(Hook):
                 "threshold 'val' with saliency maps needs those of the validation images, too: give saliency_root in "
                 "val_dataloader.dataset, or 'otsu' or a number as threshold"
             )
-        return build_dataset(dataset_cfg)
-
-
-def default_dataloader(cfg: dict) -> dict:
-    """The training images of a configuration, under its test pipeline and without labels.
-
-    Raises:
-        ValueError: The configuration has no such data sets.
-    """
-    train, test = cfg.get("train_dataloader"), cfg.get("test_dataloader")
-    if train is None or test is None or "pipeline" not in train["dataset"] or "pipeline" not in test["dataset"]:
-        raise ValueError(
-            "cannot find out which images to label, as train_dataloader or test_dataloader is missing or its dataset "
-            "has no pipeline: give PseudoLabelHook a dataloader"
-        )
-    dataset = dict(train["dataset"], pipeline=test["dataset"]["pipeline"], label_root=False)
-    return dict(dataset=dataset, batch_size=train.get("batch_size", 32), num_workers=train.get("num_workers", 4))
-
-
-def build_dataset(cfg: dict) -> BaseDataset:
-    """A data set of whole images, with saliency maps in the samples if it has a ``saliency_root``.
-
-    Raises:
-        ValueError: The pipeline crops, so that labels would not cover the images.
-    """
-    cfg = dict(copy.deepcopy(cfg), test_mode=True)
-    crops = [transform["type"] for transform in cfg.get("pipeline", ()) if "Crop" in transform["type"]]
-    if crops:
-        raise ValueError(f"{crops[0]}: labels need whole images; the crop of an embedding is made by crop_size")
-    if cfg.get("saliency_root") is not None:
-        cfg["pipeline"] = pipeline_with_saliency(cfg["pipeline"])
-    return DATASETS.build(cfg)
+        return labeled_dataset(dataset_cfg)
 
 
 @contextmanager

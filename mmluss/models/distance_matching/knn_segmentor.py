@@ -13,6 +13,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmluss.models.backbones.feature_channels import feature_channels
+from mmluss.models.data_samples import samples_of_input_size
 from mmluss.models.distance_matching.distance_matching import knn_labels, support_embeddings
 
 
@@ -143,7 +144,7 @@ class KNNSegmentor(BaseSegmentor):
             Data samples with ``pred_sem_seg`` ``(1, H, W)`` int64 in 0..N.
         """
         if data_samples is None:
-            data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
+            data_samples = samples_of_input_size(inputs)
         for sample, labels in zip(data_samples, self.encode_decode(inputs), strict=True):
             size = tuple(sample.metainfo["ori_shape"][:2])
             labels = F.interpolate(labels[None, None].float(), size=size, mode="nearest")[0].long()

@@ -14,6 +14,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmluss.models.backbones.feature_channels import feature_channels
+from mmluss.models.data_samples import samples_of_input_size
 from mmluss.models.fine_tuning.resized_argmax import label_map
 from mmluss.models.grabcut import GrabCut, denormalized_photo
 
@@ -69,7 +70,7 @@ class LUSSSegmentor(EncoderDecoder):
             ``head_logits`` ``(K + 1, h, w)``.
         """
         if data_samples is None:
-            data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
+            data_samples = samples_of_input_size(inputs)
         for image, sample, logits in zip(inputs, data_samples, self._forward(inputs), strict=True):
             labels = self.image_labels(image, logits, sample.metainfo["ori_shape"][:2])
             sample.set_data(dict(pred_sem_seg=PixelData(data=labels[None])))

@@ -14,6 +14,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmluss.models.backbones.feature_channels import feature_channels
+from mmluss.models.data_samples import samples_of_input_size
 from mmluss.models.grabcut import GrabCut, denormalized_photo
 from mmluss.models.pixel_attention.nearest_centroid import resize_pixel_labels
 from mmluss.models.pretraining.projectors import build_projector
@@ -183,7 +184,7 @@ class PixelAttentionSegmentor(BaseSegmentor):
             ``foreground_score``, each ``(1, H, W)``.
         """
         if data_samples is None:
-            data_samples = [SegDataSample(metainfo=dict(ori_shape=inputs.shape[-2:])) for _ in inputs]
+            data_samples = samples_of_input_size(inputs)
         clusters, scores = self.pixel_scores(inputs)
         for image, sample, cluster, score in zip(inputs, data_samples, clusters, scores, strict=True):
             size = sample.metainfo["ori_shape"][:2]

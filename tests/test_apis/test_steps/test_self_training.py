@@ -12,7 +12,6 @@ from mmluss.apis.steps.self_training import (
     agreement_figures,
     label_agreement,
     relabel_images,
-    relabeling_cfg,
     round_name,
     settle_labels,
     train_in_rounds,
@@ -127,25 +126,6 @@ def test_one_round_labels_nothing_anew(tmp_path):
 def test_labels_that_no_longer_change_end_the_rounds(tmp_path):
     done, calls = run_rounds(tmp_path, 5, [0.5, AGREED, 0.5, 0.5])
     assert len(done) == 2 and calls[-1] == "labels_round3"
-
-
-def test_images_of_training_are_labeled_and_nothing_is_scored(tmp_path):
-    dataset = dict(type="ImageNetSDataset", data_root="photos")
-    cfg = Config(
-        dict(
-            resume=True,
-            load_from="other.pth",
-            train_dataloader=dict(dataset=dict(dataset, split="train-full", label_root="labels")),
-            test_dataloader=dict(dataset=dict(dataset, split="validation")),
-            test_evaluator=dict(type="LUSSMetric", scores_file="scores.json"),
-        )
-    )
-    changed = relabeling_cfg(cfg, tmp_path)
-    assert changed.test_dataloader.dataset == dict(dataset, split="train-full", label_root=False)
-    assert changed.test_evaluator == dict(
-        type="LUSSMetric", format_only=True, output_dir=str(tmp_path / "pixel_labels")
-    )
-    assert (changed.resume, changed.load_from) == (False, None)
 
 
 @pytest.mark.parametrize(

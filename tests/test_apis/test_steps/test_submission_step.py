@@ -36,11 +36,8 @@ def test_what_is_submitted(data):
 
 def test_the_config_writes_predictions_and_scores_nothing(data, tmp_path):
     dataset = dict(type="ImageNetSDataset", split="validation", data_root=str(data))
-    cfg = Config(
-        dict(resume=True, load_from="a.pth", test_dataloader=dict(dataset=dataset), test_evaluator=dict(type="x"))
-    )
-    changed = step(data, FIELDS).prediction_cfg(cfg, tmp_path)
-    assert (changed.resume, changed.load_from) == (False, None)
+    changed = Config(dict(test_dataloader=dict(dataset=dataset), test_evaluator=dict(type="x")))
+    step(data, FIELDS).predict_only(changed, tmp_path)
     assert (changed.test_dataloader.dataset.split, changed.test_dataloader.dataset.label_root) == ("test", False)
     evaluator = dict(type="LUSSMetric", format_only=True, output_dir=str(tmp_path / "predictions"))
     assert changed.test_evaluator.to_dict() == evaluator

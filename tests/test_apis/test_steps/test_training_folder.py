@@ -4,11 +4,19 @@ import json
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmseg.registry import MODELS
 from rich.console import Console
 
 from mmluss.apis.steps.step_screen import FileShare, StepScreen, TrainingShare
-from mmluss.apis.steps.training_folder import backbone_of, last_checkpoint, last_record, training_records
+from mmluss.apis.steps.training_folder import (
+    backbone_of,
+    config_for_test,
+    last_checkpoint,
+    last_record,
+    training_records,
+    write_predictions_only,
+)
 
 FIRST = [dict(step=1, loss=3.0), dict(step=2, loss=2.0), dict(step=2, mIoU=40.0)]
 SECOND = [dict(step=2, loss=2.5), dict(step=3, lr=0.1)]
@@ -77,6 +85,21 @@ def test_backbone_of_a_whole_model(tmp_path):
     started.init_weights()
     assert started.state_dict()["conv1.weight"].eq(0.25).all()
     assert backbone_of(None) is None
+
+
+def test_a_test_loads_nothing_but_its_checkpoint(tmp_path):
+    Config(dict(resume=True, load_from="other.pth", model=dict(type="a"))).dump(tmp_path / "config.py")
+    cfg = config_for_test(tmp_path)
+    assert (cfg.resume, cfg.load_from, cfg.model.type) == (False, None, "a")
+
+
+@pytest.mark.parametrize(("split", "expected"), [("train-full", "train-full"), (None, "validation")])
+def test_predictions_are_written_and_nothing_is_scored(tmp_path, split, expected):
+    dataset = dict(type="ImageNetSDataset", data_root="photos", split="validation")
+    cfg = Config(dict(test_dataloader=dict(dataset=dataset), test_evaluator=dict(type="a", scores_file="scores.json")))
+    write_predictions_only(cfg, tmp_path / "labels", split)
+    assert cfg.test_dataloader.dataset == dict(dataset, split=expected, label_root=False)
+    assert cfg.test_evaluator == dict(type="LUSSMetric", format_only=True, output_dir=str(tmp_path / "labels"))
 
 
 def test_a_step_has_a_line_that_is_full_once_it_ended_well():

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 import mmluss  # noqa: F401
 from mmluss.datasets.categories import cluster_metainfo
 from mmluss.datasets.label_codec import read_label_map
-from mmluss.engine.hooks.pseudo_label_hook import PseudoLabelHook, build_dataset, default_dataloader
+from mmluss.engine.hooks.pseudo_label_hook import PseudoLabelHook
 from tests.helpers.small_world import CATEGORIES, CROP, TEST_PIPELINE, photos, write_saliency, write_split
 
 TOOL = Path(__file__).resolve().parents[3] / "tools" / "misc" / "generate_pseudo_labels.py"
@@ -132,29 +132,6 @@ def test_tool_without_the_hook(photo_root, tmp_path, monkeypatch):
     cfg.dump(tmp_path / "config.py")
     with pytest.raises(SystemExit, match="must hold one PseudoLabelHook, but hold 0"):
         tool(monkeypatch, str(tmp_path / "config.py"), "none.pth", "--work-dir", str(tmp_path))
-
-
-def test_images_to_label_are_those_of_training_without_labels(photo_root, tmp_path):
-    cfg = config(photo_root, tmp_path)
-    loader = default_dataloader(cfg)
-    assert loader["dataset"]["split"] == "train"
-    assert loader["dataset"]["label_root"] is False
-    assert loader["dataset"]["pipeline"] == cfg.test_dataloader.dataset.pipeline
-    assert (loader["batch_size"], loader["num_workers"]) == (4, 0)
-
-
-@pytest.mark.parametrize("missing", ["train_dataloader", "test_dataloader"])
-def test_no_way_to_know_which_images_to_label(photo_root, tmp_path, missing):
-    cfg = config(photo_root, tmp_path)
-    cfg[missing] = None
-    with pytest.raises(ValueError, match="give PseudoLabelHook a dataloader"):
-        default_dataloader(cfg)
-
-
-def test_a_pipeline_that_crops_is_refused(photo_root):
-    pipeline = [TEST_PIPELINE[0], dict(type="CenterCrop", crop_size=8), TEST_PIPELINE[-1]]
-    with pytest.raises(ValueError, match="CenterCrop: labels need whole images"):
-        build_dataset(dict(type="ImageNetSDataset", data_root=str(photo_root), pipeline=pipeline))
 
 
 def test_validation_needs_saliency_too(photo_root, tmp_path):
