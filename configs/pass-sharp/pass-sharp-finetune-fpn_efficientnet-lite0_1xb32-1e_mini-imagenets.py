@@ -15,7 +15,7 @@ model = dict(
         norm_cfg=dict(type="BN"),
         loss_decode=dict(type="CrossEntropyLoss", avg_non_ignore=True),
     ),
-    test_cfg=dict(refine=dict(type="GrabCut", sure_foreground=0.9)),
+    test_cfg=dict(refine=dict(type="GrabCut", sure_foreground=0.9), image_evidence=1.0),
 )
 label_root = "work_dirs/pass-sharp-pixel-attention_efficientnet-lite0_1xb24-1e_mini-imagenets/pixel_labels"
 train_dataloader = dict(dataset=dict(label_root=label_root))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.onnx.operators import shape_as_tensor
 
-from mmluss.models.fine_tuning.luss_segmentor import LUSSSegmentor, foreground_logits
+from mmluss.models.fine_tuning.luss_segmentor import LUSSSegmentor, foreground_logits, naming_settings
 from mmluss.models.fine_tuning.resized_argmax import argmax_in_blocks
 from mmluss.models.pixel_attention.pixel_attention_segmentor import PixelAttentionSegmentor
 
@@ -100,8 +100,9 @@ class PhotoNetwork(nn.Module):
         test_cfg = self.model.test_cfg or {}
         working = _limited(size, test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height"))
         pixels = _pixels(working)
-        if test_cfg.get("one_cluster"):
-            class_logits, foreground = foreground_logits(logits, True)
+        naming = naming_settings(test_cfg)
+        if any(naming.values()):
+            class_logits, foreground = foreground_logits(logits, **naming)
             enlarged = F.interpolate(foreground[None, None], size=pixels, mode="bilinear", align_corners=False)
             labels = torch.where(enlarged[0, 0] >= 0.5, argmax_in_blocks(class_logits, pixels, CLASSES_AT_ONCE) + 1, 0)
         else:

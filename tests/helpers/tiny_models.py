@@ -26,6 +26,7 @@ _LINEAR = dict(
 MODEL_KINDS = {
     "linear": _LINEAR,
     "one cluster": dict(_LINEAR, test_cfg=dict(one_cluster=True)),
+    "evidence of the image": dict(_LINEAR, test_cfg=dict(image_evidence=1.0)),
     "refined": dict(_LINEAR, test_cfg=dict(refine=dict(type="GrabCut"))),
     "pixel shuffle": dict(
         _LINEAR, backbone=CONVNEXT, decode_head=dict(type="PixelShuffleHead", in_channels=16, num_classes=CLUSTERS + 1)

@@ -51,13 +51,16 @@ def test_resize_is_pillow_s(size):
     assert (difference > 0).mean() < (1e-3 if size[0] <= 96 and size[1] <= 128 else 0.25)
 
 
-@pytest.fixture(params=["plain", "limited by height", "limited by long side", "one cluster", "shuffled", "bgr"])
+@pytest.fixture(
+    params=["plain", "limited by height", "limited by long side", "one cluster", "evidence", "shuffled", "bgr"]
+)
 def segmentor(request, tiny_resnet) -> LUSSSegmentor:
     head = dict(type="LinearHead", num_classes=21)
     settings = {
         "limited by height": dict(test_cfg=dict(max_resolution=50, limited_side="height")),
         "limited by long side": dict(test_cfg=dict(max_resolution=50, limited_side="long")),
         "one cluster": dict(test_cfg=dict(one_cluster=True), decode_head=dict(type="LinearHead", num_classes=3)),
+        "evidence": dict(test_cfg=dict(image_evidence=2.0), decode_head=dict(type="LinearHead", num_classes=3)),
         "shuffled": dict(decode_head=dict(type="PixelShuffleHead", num_classes=21, patch_size=3)),
         "bgr": dict(data_preprocessor=dict(PREPROCESSOR, bgr_to_rgb=False)),
     }.get(request.param, {})

@@ -148,6 +148,36 @@ def test_foreground_and_one_class():
     torch.testing.assert_close(relative, foreground / foreground.max())
 
 
+@pytest.mark.parametrize("weight", [0.5, 2.0])
+def test_evidence_is_the_share_of_a_class_in_the_image(weight):
+    logits = torch.randn(5, 6, 7, dtype=torch.float64)
+    found, foreground = foreground_logits(logits, image_evidence=weight)
+    plain, same = foreground_logits(logits)
+    probability = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(axis=0)
+    shares = [probability[id_].sum() / probability[1:].sum() for id_ in range(1, 5)]
+    added = weight * np.log(shares)[:, None, None]
+    np.testing.assert_allclose(found.numpy(), logits[1:].numpy() + added, rtol=1e-4, atol=1e-5)
+    assert torch.equal(foreground, same) and not torch.equal(found, plain)
+    assert torch.equal(foreground_logits(logits, True, weight)[0], foreground_logits(logits, True)[0])
+
+
+def test_evidence_spares_several_things_and_drops_strays(tiny_resnet):
+    """Two halves stay two things; positions that hardly prefer a third one take the name of what is around them."""
+    logits = torch.zeros(4, 8, 16)
+    logits[0, :2] = 9
+    logits[1, 2:, :8], logits[2, 2:, 8:] = 8, 8
+    logits[1, 4, 4], logits[3, 4, 4] = 4, 4.5
+    options = dict(backbone=tiny_resnet, decode_head=dict(type="LinearHead", num_classes=4))
+    plain = LUSSSegmentor(**options).image_labels(torch.zeros(3, 8, 16), logits, (8, 16))
+    test_cfg = dict(image_evidence=1.0)
+    found = LUSSSegmentor(**options, test_cfg=test_cfg).image_labels(torch.zeros(3, 8, 16), logits, (8, 16))
+    assert plain[4, 4] == 3 and found[4, 4] == 1
+    expected = plain.clone()
+    expected[4, 4] = 1
+    assert torch.equal(found, expected)
+    assert set(found.unique().tolist()) == {0, 1, 2}
+
+
 @pytest.mark.parametrize("refine", [None, REFINE])
 def test_one_thing_is_found_where_none_is_sure(tiny_resnet, refine):
     model = LUSSSegmentor(

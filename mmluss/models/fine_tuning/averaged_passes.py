@@ -21,7 +21,7 @@ class LUSSTTAModel(SegTTAModel):
 
     Probabilities are averaged at the size of the largest feature map, as many numbers as there fit in memory. Their
     logarithms are then taken for logits, so that one pass alone gives what the model gives without augmentation, and
-    ``refine`` and ``one_cluster`` act once, on the average.
+    ``refine``, ``image_evidence`` and ``one_cluster`` act once, on the average.
 
     Args:
         module: The segmentor, or its config.

@@ -18,6 +18,9 @@ from mmluss.models.data_samples import samples_of_input_size
 from mmluss.models.fine_tuning.resized_argmax import label_map
 from mmluss.models.grabcut import GrabCut, denormalized_photo
 
+LEAST_SHARE = 1e-6
+"""Of a class in an image, as evidence: no class is ruled out."""
+
 
 @MODELS.register_module()
 class LUSSSegmentor(EncoderDecoder):
@@ -25,12 +28,17 @@ class LUSSSegmentor(EncoderDecoder):
 
     Differences: the decode head's ``in_channels`` may be left out (the backbone is asked); logits go to the original
     size in one step; ``seg_logits`` are not kept, since 920 classes at full size do not fit in memory. ``test_cfg``
-    takes ``max_resolution`` (default 1000) and ``limited_side`` (default ``height``), see ``label_map``; ``refine``,
-    config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default None);
-    ``one_cluster`` (default False), for sets with one thing a photo: all foreground of an image gets the class that is
-    most probable in it, and foreground is what is half as probable as at the surest pixel, so that something is found
-    where nothing is sure; and ``head_logits`` (default False): keep the logits at the head's own size, from which
-    scores can be made.
+    takes:
+
+    - ``max_resolution`` (default 1000) and ``limited_side`` (default ``height``), see ``label_map``;
+    - ``refine``, config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default
+      None);
+    - ``image_evidence`` (default 0), weight of what the whole image shows in naming its pixels, see
+      ``foreground_logits``;
+    - ``one_cluster`` (default False), for sets with one thing a photo: all foreground of an image gets the class that
+      is most probable in it, and foreground is what is half as probable as at the surest pixel, so that something is
+      found where nothing is sure;
+    - ``head_logits`` (default False): keep the logits at the head's own size, from which scores can be made.
 
     Example:
         >>> model = LUSSSegmentor(
@@ -92,9 +100,10 @@ class LUSSSegmentor(EncoderDecoder):
         test_cfg = self.test_cfg or {}
         refine = self._refinement()
         limits = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
-        if refine is None and not test_cfg.get("one_cluster"):
+        naming = naming_settings(test_cfg)
+        if refine is None and not any(naming.values()):
             return label_map(logits, size, *limits)
-        class_logits, foreground = foreground_logits(logits, bool(test_cfg.get("one_cluster")))
+        class_logits, foreground = foreground_logits(logits, **naming)
         labels = label_map(class_logits, size, *limits) + 1
         if refine is None:
             kept = F.interpolate(foreground[None, None], size=labels.shape, mode="bilinear")[0, 0] >= 0.5
@@ -105,13 +114,23 @@ class LUSSSegmentor(EncoderDecoder):
         return torch.where(kept, labels, 0)
 
 
-def foreground_logits(logits: Tensor, one_cluster: bool) -> tuple[Tensor, Tensor]:
+def naming_settings(test_cfg: dict) -> dict[str, Any]:
+    """What of ``test_cfg`` decides about the class of foreground: arguments of ``foreground_logits``."""
+    return dict(
+        one_cluster=bool(test_cfg.get("one_cluster")), image_evidence=float(test_cfg.get("image_evidence") or 0.0)
+    )
+
+
+def foreground_logits(logits: Tensor, one_cluster: bool = False, image_evidence: float = 0.0) -> tuple[Tensor, Tensor]:
     """Logits of all classes but the background, and how much of a position is foreground.
 
     Args:
         logits: ``(K + 1, h, w)``, the background's first.
         one_cluster: Whether the image shows one thing: its most probable class takes all positions, and foreground is
             relative to that of the surest position.
+        image_evidence: Weight of the logarithm of each class's share in the image, which is added to the logits of all
+            positions. Several things in an image keep their shares; a class that only a few positions take for the most
+            probable loses them. With ``one_cluster`` it plays no part.
 
     Returns:
         ``(K, h, w)`` float32 whose argmax is the predicted id less one, and ``(h, w)`` float32 in 0..1; it is
@@ -122,4 +141,8 @@ def foreground_logits(logits: Tensor, one_cluster: bool) -> tuple[Tensor, Tensor
     if one_cluster:
         class_logits = probability[1:].mean(dim=(1, 2), keepdim=True).expand_as(class_logits)
         foreground = foreground / foreground.max().clamp(min=torch.finfo(foreground.dtype).tiny)
+    elif image_evidence:
+        mean = probability[1:].mean(dim=(1, 2), keepdim=True)
+        share = mean / mean.sum().clamp(min=torch.finfo(mean.dtype).tiny)
+        class_logits = class_logits + image_evidence * share.clamp(min=LEAST_SHARE).log()
     return class_logits, foreground
