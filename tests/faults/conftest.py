@@ -23,11 +23,22 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def pipeline(data, tmp_path_factory) -> Path:
-    """Config of a pipeline of three short trainings, each of three epochs of three iterations, and two tests."""
+    """Config of a sharp pipeline of four short trainings, each of three epochs of three iterations, and two tests."""
     folder = tmp_path_factory.mktemp("pipeline")
     steps = write_tiny_configs(folder, data)
     lines = [f"{step} = {str(config)!r}" for step, config in steps.items()]
-    lines += [f"data_root = {str(data)!r}", "num_clusters = 3", "controls = []"]
+    refine = dict(type="GrabCut", short_side=24)
+    head = dict(foreground="relative", image_evidence=1.0, pooling="foreground")
+    overrides = dict(
+        pixel_attention=dict(
+            model=dict(decode_head=head, test_cfg=dict(refine=refine)),
+            default_hooks=dict(pseudo_labels=dict(clustering="spectral", neighbors=6)),
+        ),
+        finetune=dict(model=dict(test_cfg=dict(refine=refine, image_evidence=1.0))),
+    )
+    draft = dict(optim_wrapper=dict(optimizer=dict(lr=0.03)))
+    lines += [f"data_root = {str(data)!r}", "num_clusters = 3", "controls = []", "rounds = 2"]
+    lines += [f"draft = {draft}", f"overrides = {overrides}"]
     (folder / "pipeline.py").write_text("\n".join(lines))
     return folder / "pipeline.py"
 

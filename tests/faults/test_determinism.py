@@ -13,6 +13,9 @@ def test_a_second_run_gives_the_same_bits(whole, pipeline, tmp_path):
     code = finish(start(tmp_path / "log", run_pipeline, pipeline, tmp_path / "work"))
     assert code == 0, (tmp_path / "log").read_text()
     first, second = results(whole), results(tmp_path / "work")
-    assert len(first["labels"]) == 24 and set(first["curves"]["3_finetune"]) == set(range(1, 10))
+    # Those of step 2 and of the second round.
+    assert len(first["labels"]) == 2 * 24
+    assert list(first["curves"]) == ["1_pretrain", "2_pixel_attention", "3_finetune", "3_finetune_round2"]
+    assert all(set(curve) == set(range(1, 10)) for curve in first["curves"].values())
     assert second == first
     torch.testing.assert_close(final_weights(tmp_path / "work"), final_weights(whole), rtol=0, atol=0, equal_nan=True)

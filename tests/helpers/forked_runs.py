@@ -112,16 +112,21 @@ def results(work_dir: Path) -> dict[str, Any]:
     """All that a pipeline left behind and that is to be the same whatever happened on the way."""
     report = json.loads((work_dir / "report.json").read_text())
     steps = {step["name"]: step["figures"] for step in report["steps"]}
-    folder = work_dir / "2_pixel_attention" / "pixel_labels"
-    labels = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.png"))}
-    curves = {name: losses(work_dir / name) for name in ("1_pretrain", "2_pixel_attention", "3_finetune")}
+    maps = sorted(work_dir.glob("*/pixel_labels/**/*.png"))
+    labels = {str(path.relative_to(work_dir)): path.read_bytes() for path in maps}
+    curves = {name: losses(work_dir / name) for name in trained_steps(work_dir)}
     return dict(miou=report["miou"], steps=steps, labels=labels, curves=curves)
+
+
+def trained_steps(work_dir: Path) -> list[str]:
+    """Names of a pipeline's training steps."""
+    return sorted(path.parent.name for path in work_dir.glob("*/last_checkpoint"))
 
 
 def final_weights(work_dir: Path) -> dict[str, torch.Tensor]:
     """Weights of the last checkpoints of a pipeline's training steps, by step and name."""
     found = {}
-    for step in ("1_pretrain", "2_pixel_attention", "3_finetune"):
+    for step in trained_steps(work_dir):
         last = work_dir / step / Path((work_dir / step / "last_checkpoint").read_text()).name
         found |= {f"{step} {name}": value for name, value in weights(last).items()}
     return found

@@ -208,19 +208,24 @@ def test_without_masks_nothing_is_scored(config_of_removed_data, tiny_data, tmp_
     assert 'id="scores"' not in pipeline.write_page(pipeline.run()).read_text()
 
 
-@pytest.mark.parametrize("scored", [True, False])
-def test_rounds_train_on_labels_of_the_model_before(scored, config_of_removed_data, tiny_data, tmp_path):
+@pytest.mark.parametrize(("scored", "rate_of_draft"), [(True, None), (True, 0.03), (False, None)])
+def test_rounds_train_on_labels_of_the_model_before(scored, rate_of_draft, config_of_removed_data, tiny_data, tmp_path):
     data, work = shutil.copytree(tiny_data, tmp_path / "own data"), tmp_path / "work"
     if not scored:
         shutil.rmtree(data / "validation-segmentation")
     cfg = Config.fromfile(config_of_removed_data)
     cfg.controls, cfg.rounds = [], 2
+    if rate_of_draft is not None:
+        cfg.draft = dict(optim_wrapper=dict(optimizer=dict(lr=rate_of_draft)))
     pipeline = PASSPipeline(cfg, work, data_root=str(data))
     report = pipeline.run()
     names = [step["name"] for step in report["steps"]]
     assert [name for name in names if name[0] == "3"] == ["3_finetune", "3_labels_round2", "3_finetune_round2"]
     assert report["rounds"] == 2 and ("4_test_round2" in names) is scored
-    trained = Config.fromfile(work / "3_finetune_round2" / "config.py").train_dataloader.dataset
+    first, last = (Config.fromfile(work / name / "config.py") for name in ("3_finetune", "3_finetune_round2"))
+    rates = first.optim_wrapper.optimizer.lr, last.optim_wrapper.optimizer.lr
+    assert rates[0] == (rate_of_draft or rates[1]) and rates[1] != 0.03
+    trained = last.train_dataloader.dataset
     assert trained.label_root == str(work / "3_labels_round2" / "pixel_labels")
     images = {path.relative_to(data / "train").with_suffix("") for path in (data / "train").rglob("*.JPEG")}
     labels = {path.relative_to(trained.label_root).with_suffix("") for path in Path(trained.label_root).rglob("*.png")}
@@ -231,7 +236,10 @@ def test_rounds_train_on_labels_of_the_model_before(scored, config_of_removed_da
         expected = segmenter(data / "train" / name.with_suffix(".JPEG")).label_map
         np.testing.assert_array_equal(read_label_map(Path(trained.label_root, f"{name}.png")), expected)
     if scored:
-        assert list(report["miou"]) == ["pixel labels (step 2)", "fine-tuned, round 1", "fine-tuned (step 4)"]
+        rows = ["pixel labels (step 2)", "fine-tuned, round 1", "fine-tuned (step 4)"]
+        # Drafts are not scored.
+        assert list(report["miou"]) == [row for row in rows if rate_of_draft is None or "round" not in row]
+        assert ("4_test" in names) is (rate_of_draft is None)
         scores = json.loads((work / "4_test_round2" / "scores.json").read_text())["scores"]
         assert report["miou"]["fine-tuned (step 4)"] == scores["mIoU"]
     page = pipeline.write_page(report).read_text()
