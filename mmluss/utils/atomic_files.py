@@ -1,13 +1,15 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Files that are written whole or not at all."""
 
+import csv
+import io
 import json
 import math
 import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -129,6 +131,26 @@ def write_json(path: str | Path, content: dict) -> None:
     text = json.dumps(_plain(content), indent=2) + "\n"
     with replace_file(path) as file:
         file.write(text.encode())
+
+
+def write_csv(
+    path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[object]], for_spreadsheets: bool = True
+) -> None:
+    """Write a table as a CSV file.
+
+    Args:
+        path: The file to write; its folder is made if need be.
+        columns: Names of the columns.
+        rows: A value for each column.
+        for_spreadsheets: Begin with a byte order mark, without which they do not take it for UTF-8.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    with replace_file(path) as file:
+        # Names of files need not be text.
+        file.write(text.getvalue().encode("utf-8-sig" if for_spreadsheets else "utf-8", errors="surrogateescape"))
 
 
 def read_json(path: str | Path, keys: Sequence[str] = ()) -> dict:

@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """The mIoU at every foreground threshold, as a table or a picture."""
 
-import csv
 import io
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmluss.utils.atomic_files import replace_file
+from mmluss.utils.atomic_files import replace_file, write_csv
 
 SUFFIXES = (".csv", ".png", ".svg", ".pdf")
 
@@ -38,19 +37,11 @@ def write_threshold_curve(path: str | Path, thresholds: np.ndarray, miou: np.nda
     check_curve_file(path)
     suffix = Path(path).suffix.lower()
     if suffix == ".csv":
-        content = _table(thresholds, miou).encode()
-    else:
-        content = _picture(thresholds, miou, suffix.removeprefix("."))
+        rows = ((f"{threshold:.10g}", f"{value:.4f}") for threshold, value in zip(thresholds, miou, strict=True))
+        write_csv(path, ("threshold", "mIoU"), rows, for_spreadsheets=False)
+        return
     with replace_file(path) as file:
-        file.write(content)
-
-
-def _table(thresholds: np.ndarray, miou: np.ndarray) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("threshold", "mIoU"))
-    writer.writerows((f"{threshold:.10g}", f"{value:.4f}") for threshold, value in zip(thresholds, miou, strict=True))
-    return text.getvalue()
+        file.write(_picture(thresholds, miou, suffix.removeprefix(".")))
 
 
 def _picture(thresholds: np.ndarray, miou: np.ndarray, kind: str) -> bytes:

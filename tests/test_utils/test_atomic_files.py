@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from mmluss.utils.atomic_files import read_json, remove_leftovers, replace_by, replace_file, write_json
+from mmluss.utils.atomic_files import read_json, remove_leftovers, replace_by, replace_file, write_csv, write_json
 
 
 def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
@@ -86,3 +86,11 @@ def test_damaged_json_is_named(tmp_path, content, reason):
 def test_another_process_writes(tmp_path):
     replace_by(tmp_path / "a", lambda target: None, writes=False)
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(("for_spreadsheets", "mark"), [(True, b"\xef\xbb\xbf"), (False, b"")])
+def test_table_with_names_that_are_no_text(tmp_path, for_spreadsheets, mark):
+    rows = [("a,b", 1), ('say "x"', 2.5), (b"caf\xe9".decode(errors="surrogateescape"), "")]
+    write_csv(tmp_path / "new" / "table.csv", ("path", "number"), iter(rows), for_spreadsheets)
+    expected = b'path,number\n"a,b",1\n"say ""x""",2.5\ncaf\xe9,\n'
+    assert (tmp_path / "new" / "table.csv").read_bytes() == mark + expected

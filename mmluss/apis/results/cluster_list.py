@@ -1,8 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """A table with a row for each image: which cluster it belongs to, from a finished run or a folder of label maps."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from mmluss.clustering.labeled_images import labeled_dataset, training_images
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.datasets.label_folder import CENTROIDS, PIXEL_LABELS
 from mmluss.evaluation.folder import label_names
-from mmluss.utils.atomic_files import replace_file
+from mmluss.utils.atomic_files import write_csv
 
 COLUMNS = ("image", "cluster", "typicality", "margin", "pixel_cluster", "pixel_cluster_share", "foreground_share")
 
@@ -50,13 +48,9 @@ def write_cluster_list(source: str | Path, path: str | Path) -> int:
         names, rows = _rows_of_step(source)
     else:
         names, rows = _rows_of_label_maps(source)
-    text = io.StringIO()
-    known = [column for column in COLUMNS if column == "image" or column in rows[0]]
-    writer = csv.DictWriter(text, known, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(dict(image=name, **row) for name, row in zip(names, rows, strict=True))
-    with replace_file(path) as file:
-        file.write(text.getvalue().encode("utf-8", errors="surrogateescape"))
+    known = [column for column in COLUMNS if column in rows[0]]
+    table = ((name, *(row[column] for column in known)) for name, row in zip(names, rows, strict=True))
+    write_csv(path, ["image", *known], table, for_spreadsheets=False)
     return len(names)
 
 

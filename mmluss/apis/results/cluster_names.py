@@ -12,7 +12,7 @@ import numpy as np
 
 from mmluss.datasets.categories import cluster_names
 from mmluss.datasets.label_codec import IGNORE_INDEX
-from mmluss.utils.atomic_files import replace_file
+from mmluss.utils.atomic_files import write_csv
 
 COLUMNS = ("id", "name", "merge_into", "drop", "photos", "share")
 _YES, _NO = {"1", "x", "y", "yes", "true"}, {"", "0", "n", "no", "false"}
@@ -79,17 +79,13 @@ def write_cluster_names(path: str | Path, names: ClusterNames, photos: Sequence[
         photos: K + 1 numbers of photos by id.
         shares: K + 1 shares of all pixels by id, 0..1.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows = []
     for index in range(1, len(names.names)):
         target = int(names.targets[index])
         merged = target if target not in (0, index) else ""
         dropped = "x" if target == 0 else ""
-        writer.writerow((index, names.names[index], merged, dropped, photos[index], f"{shares[index]:.4f}"))
-    with replace_file(path) as file:
-        # Spreadsheets take a file for UTF-8 if it begins with a byte order mark.
-        file.write(text.getvalue().encode("utf-8-sig"))
+        rows.append((index, names.names[index], merged, dropped, photos[index], f"{shares[index]:.4f}"))
+    write_csv(path, COLUMNS, rows)
 
 
 def read_cluster_names(path: str | Path, num_clusters: int) -> ClusterNames:

@@ -1,8 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Label maps of a run as annotations that CVAT, Label Studio, FiftyOne and training scripts open."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +17,7 @@ from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, AnnotationFormat
 from mmluss.apis.segmenting.segmenter import outline_polygons
 from mmluss.datasets.label_codec import IGNORE_INDEX, read_label_map, write_label_map
 from mmluss.datasets.photos import read_photo
-from mmluss.utils.atomic_files import replace_file
+from mmluss.utils.atomic_files import replace_file, write_csv
 from mmluss.utils.safe_paths import path_below
 
 LEAST_SHARE = 0.001
@@ -219,7 +217,8 @@ def _cvat(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[i
 def _masks(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[int], out: Path) -> Path:
     for photo in photos:
         write_label_map(path_below(out, f"{photo.name}.png"), photo.labels)
-    return _table(out / "classes.csv", ("id", "name"), ((id_, names[id_]) for id_ in kept)).parent
+    write_csv(out / "classes.csv", ("id", "name"), ((id_, names[id_]) for id_ in kept))
+    return out
 
 
 def _csv(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[int], out: Path) -> Path:
@@ -229,15 +228,8 @@ def _csv(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[in
         for thing in photo.things
     )
     columns = ("photo", "id", "name", "pixels", "share", "left", "top", "width", "height")
-    return _table(out / "things.csv", columns, rows)
-
-
-def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return _write(path, text.getvalue().encode("utf-8-sig", errors="surrogateescape"))
+    write_csv(out / "things.csv", columns, rows)
+    return out / "things.csv"
 
 
 def _children(element: ElementTree.Element, **values: object) -> None:

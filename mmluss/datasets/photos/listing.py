@@ -1,8 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Finds all photos below a folder, and names every file that is left out with the reason."""
 
-import csv
-import io
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmluss.datasets.photos.reading import read_photo
-from mmluss.utils.atomic_files import replace_file
+from mmluss.utils.atomic_files import write_csv
 from mmluss.utils.image_files import is_photo
 
 # What systems and programs put beside photos; nobody would miss these.
@@ -49,12 +47,7 @@ class PhotoList:
 
     def write_skipped(self, path: str | Path) -> None:
         """Write the table of what is left out, columns ``path`` and ``reason``."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("path", "reason"))
-        writer.writerows((file.path, file.reason) for file in self.skipped)
-        with replace_file(path) as file:
-            file.write(text.getvalue().encode("utf-8-sig", errors="surrogateescape"))
+        write_csv(path, ("path", "reason"), ((file.path, file.reason) for file in self.skipped))
 
 
 def list_photos(
