@@ -148,6 +148,7 @@ class PseudoLabelRun:
                 rows=self._embedding_key,
                 centered=settings.clustering == "spectral",
                 **settings.chosen("num_clusters", "iterations", "restarts", "seed", "clustering", "neighbors"),
+                **settings.chosen("kmeans_start", "spherical"),
             )
         )
         clustering = self._stage("clustering", clustering_key, self._cluster)
@@ -213,7 +214,10 @@ class PseudoLabelRun:
     def _kmeans(self, rows: np.ndarray) -> KMeansResult:
         settings = self.settings
         key = settings_fingerprint(
-            dict(rows=self._embedding_key, **settings.chosen("num_clusters", "iterations", "seed"))
+            dict(
+                rows=self._embedding_key,
+                **settings.chosen("num_clusters", "iterations", "seed", "kmeans_start", "spherical"),
+            )
         )
         return kmeans(
             rows,
@@ -223,6 +227,8 @@ class PseudoLabelRun:
             settings.seed,
             self.work_folder / "restarts",
             key,
+            settings.kmeans_start,
+            settings.spherical,
         )
 
     def _spectral(self, rows: np.ndarray) -> KMeansResult:

@@ -2,8 +2,9 @@
 """Settings of clustering and labeling."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from mmluss.clustering.kmeans import KMeansStart
 from mmluss.datasets.label_codec import IGNORE_INDEX
 
 _LEAST = dict(
@@ -35,6 +36,9 @@ class PseudoLabelSettings:
         iterations: Lloyd rounds of k-means.
         restarts: Random starts of k-means.
         seed: Seed of k-means.
+        kmeans_start: Where a restart of k-means begins: "random" rows, or rows far from one another ("k-means++", which
+            spectral clustering always takes).
+        spherical: Whether centroids of k-means are brought to length 1 after each round.
         dtype: "float16" or "float32", of the embeddings on disk.
         use_saliency: Saliency maps replace the attention.
         otsu_images: "otsu" looks at so many images at most, spread evenly over the data list.
@@ -44,7 +48,7 @@ class PseudoLabelSettings:
 
     Raises:
         ValueError: A threshold that is neither of these, a step that is not within 0..0.80, a number below its least,
-            or another clustering or dtype.
+            or another clustering, start or dtype.
     """
 
     num_clusters: int
@@ -56,6 +60,8 @@ class PseudoLabelSettings:
     iterations: int = 20
     restarts: int = 30
     seed: int = 0
+    kmeans_start: KMeansStart = "random"
+    spherical: bool = False
     dtype: Literal["float16", "float32"] = "float16"
     use_saliency: bool = False
     otsu_images: int = 10000
@@ -78,6 +84,8 @@ class PseudoLabelSettings:
             raise ValueError(f"threshold is a number in 0..1, 'val' or 'otsu', not {self.threshold!r}")
         if self.clustering not in ("kmeans", "spectral"):
             raise ValueError(f"clustering is 'kmeans' or 'spectral', not {self.clustering!r}")
+        if self.kmeans_start not in get_args(KMeansStart):
+            raise ValueError(f"kmeans_start is 'random' or 'k-means++', not {self.kmeans_start!r}")
         if self.dtype not in ("float16", "float32"):
             raise ValueError(f"dtype is 'float16' or 'float32', not {self.dtype!r}")
         if not 0 < self.threshold_step <= 0.8:

@@ -53,6 +53,10 @@ def clustering_of_another_name(root):
     PseudoLabelSettings(3, clustering="dbscan")
 
 
+def kmeans_start_of_another_name(root):
+    PseudoLabelSettings(3, kmeans_start="far")
+
+
 def threshold_step_zero(root):
     PseudoLabelSettings(3, threshold_step=0)
 

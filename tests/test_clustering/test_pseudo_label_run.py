@@ -14,6 +14,7 @@ import torch.multiprocessing as mp
 
 from mmluss.clustering import pseudo_label_run
 from mmluss.clustering.image_batches import image_sizes
+from mmluss.clustering.kmeans import kmeans
 from mmluss.clustering.pseudo_label_run import PseudoLabelRun
 from mmluss.clustering.saliency import pipeline_with_saliency
 from mmluss.clustering.spectral import spectral_clusters
@@ -284,6 +285,20 @@ def test_spectral_clusters_are_those_of_the_graph(photo_root, tmp_path):
     assert len(list((kept / "restarts").glob("*.npz"))) == 3
     kmeans_manifest = labeling(photo_root, tmp_path).run()
     assert kmeans_manifest["clustering"]["mean_squared_distance"] != manifest["clustering"]["mean_squared_distance"]
+
+
+@pytest.mark.parametrize(
+    "options", [dict(kmeans_start="k-means++"), dict(spherical=True), dict(kmeans_start="k-means++", spherical=True)]
+)
+def test_kmeans_starts_and_ends_as_asked(photo_root, tmp_path, options):
+    labeling(photo_root, tmp_path).run()
+    labeling(photo_root, tmp_path, **options).run()
+    rows = np.load(tmp_path / "clustering" / "embeddings.npy")
+    start, spherical = options.get("kmeans_start", "random"), options.get("spherical", False)
+    expected = kmeans(rows, 3, restarts=3, start=start, spherical=spherical).centroids
+    centroids = np.load(tmp_path / "centroids.npy")
+    np.testing.assert_array_equal(centroids, expected)
+    assert np.allclose(np.linalg.norm(centroids, axis=1), 1, atol=1e-3) == spherical
 
 
 def test_finished_restarts_of_spectral_clusters_are_taken_again(photo_root, tmp_path, monkeypatch):

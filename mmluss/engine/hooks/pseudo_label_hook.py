@@ -46,8 +46,8 @@ class PseudoLabelHook(Hook):
         out_dir: Where everything goes; by default the work folder.
         embedding_dir: Where the embeddings go, to be shared by runs with other settings; by default ``clustering`` in
             ``out_dir``.
-        **settings: Further arguments of ``PseudoLabelSettings``: ``crop_size``, ``iterations``, ``restarts``, ``seed``,
-            ``dtype``, ``otsu_images``, ``writers``, ...
+        **settings: Further arguments of ``PseudoLabelSettings``: ``crop_size``, ``clustering``, ``iterations``,
+            ``restarts``, ``seed``, ``dtype``, ``otsu_images``, ``writers``, ...
 
     Raises:
         ValueError: A data set of the configuration cannot be used for this; the message says why.
