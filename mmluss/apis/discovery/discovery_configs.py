@@ -92,7 +92,7 @@ class DiscoveryConfigs:
         cfg.train_dataloader.batch_size = before.train_dataloader.batch_size
         return cfg
 
-    def finetune(self, num_clusters: int, pretrained: Path | None, label_root: Path, draft: bool) -> Config:
+    def finetune(self, num_clusters: int, pretrained: Path | None, label_root: Path, draft: bool = False) -> Config:
         """Step 3.
 
         Args:

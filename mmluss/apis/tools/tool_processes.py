@@ -92,14 +92,14 @@ def call_in_process(
         process.start()
     try:
         while any(process.exitcode is None for process in processes):
+            if watch:
+                watch()
             running = [process for process in processes if process.exitcode is None]
             wait([process.sentinel for process in running], every if watch else None)
             # The first one that fails gives the reason; what the others say of it comes later.
             failed = [index for index, process in enumerate(processes) if process.exitcode]
             if failed:
                 raise RuntimeError(_failure(title, processes[failed[0]].exitcode, logs[failed[0]]))
-            if watch:
-                watch()
     finally:
         _end(processes)
 
