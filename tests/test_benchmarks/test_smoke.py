@@ -8,8 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
 
 from mmluss.apis.pipeline import pipeline_report
+from tests.helpers.tiny_steps import write_tiny_configs, write_tiny_data
 
 KEYS = {"work", "unit", "ours", "peer", "limit", "peer_is", "limit_is", "times_as_fast", "times_the_limit"}
 # Rows of each, and whether they have a peer and a limit.
@@ -114,3 +117,24 @@ def test_rows_of_the_quick_start(load):
 def test_steps_of_the_quick_start_are_the_pipelines(load):
     names = load("quickstart").STEPS
     assert {pipeline_report.PIXEL_ATTENTION, pipeline_report.FINETUNE, pipeline_report.TEST} <= names.keys()
+
+
+@pytest.mark.slow
+def test_rows_of_sharp_options(run_here, tmp_path):
+    write_tiny_data(tmp_path / "data")
+    cfg = Config.fromfile(write_tiny_configs(tmp_path, tmp_path / "data")["pixel_attention"])
+    cfg.work_dir = str(tmp_path / "work")
+    cfg.train_cfg.max_epochs = cfg.param_scheduler[0].end = 1
+    cfg.train_dataloader.num_workers = 0
+    # What the benchmark does itself.
+    hook = cfg.default_hooks.pop("pseudo_labels")
+    Runner.from_cfg(cfg).train()
+    cfg.default_hooks.pseudo_labels = dict(hook, crop_size=48)
+    cfg.dump(tmp_path / "work" / "config.py")
+    rows = ["as published", "all", "all but GrabCut"]
+    options = ["--num-clusters", 3, "--rows", *rows, "--json", tmp_path / "rows.json"]
+    run_here("sharp_options", tmp_path / "work", *options)
+    figures = json.loads((tmp_path / "rows.json").read_text())
+    assert list(figures) == rows
+    assert all(0 <= row[name] <= 100 for row in figures.values() for name in ("mIoU", "mBIoU", "FMeasure", "Acc"))
+    assert figures["all"] != figures["all but GrabCut"]
