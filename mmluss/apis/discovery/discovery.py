@@ -188,9 +188,9 @@ class Discovery:
         def title(text: str, number: int) -> str:
             return text if number == 1 else f"{text}, round {number}"
 
-        def finetune(number: int, labels: StepResult, draft: bool) -> StepResult:
+        def finetune(number: int, labels: StepResult, _draft: bool) -> StepResult:
             name = round_name(f"5_finetune_{self._key(num_clusters)}", number)
-            cfg = self.configs.finetune(num_clusters, checkpoint, labels.folder / PIXEL_LABELS, draft)
+            cfg = self.configs.finetune(num_clusters, checkpoint, labels.folder / PIXEL_LABELS)
             inputs = _hashes(backbone, labels.folder / (LABEL_CHECKPOINT if number == 1 else AGREEMENT))
             return self.tools.train(name, cfg, inputs, title=title("learning to outline them", number))
 
@@ -198,7 +198,7 @@ class Discovery:
             name = round_name(f"4_labels_{self._key(num_clusters)}", number)
             return self.tools.relabel(name, model, before, title("outlining things", number))
 
-        return train_in_rounds(labels, self.settings.most_rounds, finetune, relabel, self.configs.drafts)
+        return train_in_rounds(labels, self.settings.most_rounds, finetune, relabel)
 
     def _key(self, num_clusters: int) -> str:
         threshold = self.settings.threshold

@@ -10,7 +10,6 @@ from mmengine.config import Config
 from mmluss.apis.discovery.discovery_settings import DiscoverySettings
 from mmluss.apis.discovery.photo_configs import TrainingSize, read_photos, set_sizes
 from mmluss.apis.discovery.starting_backbone import StartingBackbone
-from mmluss.apis.pipeline.pipeline_config import change_config
 from mmluss.apis.steps.training_folder import backbone_of
 from mmluss.apis.tools.mmseg_tools import find_config
 
@@ -19,9 +18,6 @@ STEP_CONFIGS = dict(
     pixel_attention="pass-sharp-pixel-attention_efficientnet-lite0_1xb32-7e_flowers15.py",
     finetune="pass-sharp-finetune_efficientnet-lite0_1xb32-6e_flowers15.py",
 )
-
-DRAFT = dict(model=dict(backbone=dict(output_stride=32)))
-"""What differs in step 3 where its model only labels for another round: the published, coarser feature map."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +40,6 @@ class DiscoveryConfigs:
     settings: DiscoverySettings
     size: TrainingSize
     start: StartingBackbone
-
-    @property
-    def drafts(self) -> bool:
-        """Whether models that only label for another round are drafts, which few backbones know how to be."""
-        return self.start.backbone is None
 
     def pretrain(self) -> Config:
         """Step 1, from the embedded start."""
@@ -92,14 +83,13 @@ class DiscoveryConfigs:
         cfg.train_dataloader.batch_size = before.train_dataloader.batch_size
         return cfg
 
-    def finetune(self, num_clusters: int, pretrained: Path | None, label_root: Path, draft: bool = False) -> Config:
+    def finetune(self, num_clusters: int, pretrained: Path | None, label_root: Path) -> Config:
         """Step 3.
 
         Args:
             num_clusters: Number of clusters.
             pretrained: Checkpoint of step 1, None without that step.
             label_root: Folder of pixel labels.
-            draft: Whether the model is only to label for another round.
         """
         cfg = self._step("finetune", label_root=str(label_root), num_clusters=num_clusters)
         set_sizes(cfg, self.size, self.size.finetune_epochs, self.num_photos)
@@ -109,8 +99,6 @@ class DiscoveryConfigs:
         cfg.model.decode_head.num_classes = num_clusters + 1
         # A photo of one's own may show several things.
         cfg.model.test_cfg.one_cluster = False
-        if draft:
-            change_config(cfg, DRAFT)
         return cfg
 
     def _step(self, step: Literal["pretrain", "pixel_attention", "finetune"], **photos: Any) -> Config:

@@ -1,8 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 from pathlib import Path
 
-import pytest
-
 from mmluss.apis.discovery.discovery_configs import DiscoveryConfigs
 from mmluss.apis.discovery.discovery_settings import DiscoverySettings
 from mmluss.apis.discovery.photo_configs import training_size
@@ -18,27 +16,22 @@ def configs(start: StartingBackbone, **settings) -> DiscoveryConfigs:
 
 
 def test_photos_may_show_several_things():
-    model = configs(StartingBackbone(Path("a.pth"), "a")).finetune(7, Path("b.pth"), Path("labels"), False).model
+    model = configs(StartingBackbone(Path("a.pth"), "a")).finetune(7, Path("b.pth"), Path("labels")).model
     assert model.decode_head.num_classes == 8
     assert (model.test_cfg.one_cluster, model.test_cfg.image_evidence) == (False, 1.0)
     assert model.test_cfg.refine.type == "GrabCut"
     assert model.backbone.init_cfg.checkpoint == "b.pth"
 
 
-@pytest.mark.parametrize(("draft", "stride"), [(False, 16), (True, 32)])
-def test_a_model_that_only_labels_sees_less_sharply(draft, stride):
-    made = configs(StartingBackbone(Path("a.pth"), "a"))
-    cfg = made.finetune(7, Path("b.pth"), Path("labels"), draft)
-    assert made.drafts
-    assert cfg.model.backbone.output_stride == stride
+def test_photos_and_labels_are_those_that_were_found():
+    cfg = configs(StartingBackbone(Path("a.pth"), "a")).finetune(7, Path("b.pth"), Path("labels"))
     assert cfg.train_dataloader.dataset.label_root == "labels"
     assert (cfg.train_dataloader.dataset.data_root, cfg.train_dataloader.dataset.photo_list) == ("photos", "photos.txt")
 
 
-def test_a_network_from_elsewhere_has_no_drafts():
+def test_a_network_from_elsewhere_takes_the_place_of_the_embedded_one():
     made = configs(StartingBackbone(Path("a.pth"), "a", RESNET))
-    assert not made.drafts
-    assert made.finetune(7, None, Path("labels"), False).model.backbone.type == "mmseg.ResNet"
+    assert made.finetune(7, None, Path("labels")).model.backbone.type == "mmseg.ResNet"
 
 
 def test_clustering_is_asked_as_the_settings_say(tmp_path):
