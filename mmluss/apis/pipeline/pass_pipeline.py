@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS
 
 from mmluss.apis.pipeline.pipeline_config import (
     change_config,
+    draft_of,
     find_step_config,
     known_controls,
     num_clusters_of,
@@ -60,7 +61,7 @@ class PASSPipeline:
 
     Raises:
         FileNotFoundError: If a step config, the data or the warm start is missing.
-        ValueError: If a control is unknown, there are no rounds, or a submission is not possible.
+        ValueError: If a control is unknown, there are no rounds, the draft is no dict, or a submission is not possible.
 
     Example: ::
 
@@ -79,6 +80,7 @@ class PASSPipeline:
         self.cfg = cfg
         self.controls = known_controls(cfg)
         self.rounds = rounds_of(cfg)
+        self.draft = draft_of(cfg)
         self.data_root = str(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_fingerprint(self.data_root)
@@ -128,7 +130,7 @@ class PASSPipeline:
 
     def _scored_steps(self, label_scores: StepResult, finetuned: list[StepResult]) -> dict[str, float | str]:
         # Drafts only label.
-        first = len(finetuned) if self.cfg.get("draft") else 1
+        first = len(finetuned) if self.draft else 1
         tests = [
             self.tools.test(round_name(TEST, number), model)
             for number, model in enumerate(finetuned[first - 1 :], first)
@@ -229,7 +231,7 @@ class PASSPipeline:
         def finetune(number: int, labels: StepResult, draft: bool) -> StepResult:
             cfg = self._step_cfg("finetune")
             if draft:
-                change_config(cfg, self.cfg.draft)
+                change_config(cfg, self.draft)
             cfg.model.backbone.init_cfg = backbone_of(checkpoint)
             set_labels_to_learn(cfg, labels.folder / PIXEL_LABELS, self.num_clusters)
             if not self.scored:
@@ -244,7 +246,7 @@ class PASSPipeline:
         def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
             return self.tools.relabel(round_name(f"{prefix}labels", number), model, before)
 
-        return train_in_rounds(labels, self.rounds, finetune, relabel, drafts=bool(self.cfg.get("draft")))
+        return train_in_rounds(labels, self.rounds, finetune, relabel, drafts=bool(self.draft))
 
     @property
     def _label_row(self) -> str:

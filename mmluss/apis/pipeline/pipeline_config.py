@@ -50,6 +50,18 @@ def rounds_of(cfg: Config) -> int:
     return rounds
 
 
+def draft_of(cfg: Config) -> dict:
+    """What is changed in step 3 where its model only labels for another round; by default nothing.
+
+    Raises:
+        ValueError: If that is no dict.
+    """
+    draft = cfg.get("draft") or {}
+    if not isinstance(draft, dict):
+        raise ValueError(f"{cfg.filename}: draft is a dict of changes to the config of step 3, not {draft!r}")
+    return draft
+
+
 def find_step_config(folder: Path, config: str, place: str) -> Path:
     """A config beside a pipeline config, or one that comes with the package where the pipeline config is elsewhere.
 

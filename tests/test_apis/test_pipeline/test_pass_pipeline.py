@@ -257,6 +257,13 @@ def test_rounds_are_counted_from_one(rounds, pipeline_config, tmp_path):
         PASSPipeline(cfg, tmp_path)
 
 
+def test_a_draft_that_is_no_dict_is_told_of_before_any_work(pipeline_config, tmp_path):
+    cfg = Config.fromfile(pipeline_config)
+    cfg.draft = "coarse"
+    with pytest.raises(ValueError, match="draft is a dict of changes to the config of step 3, not 'coarse'"):
+        PASSPipeline(cfg, tmp_path)
+
+
 @pytest.mark.parametrize("scored", [True, False])
 def test_there_may_be_more_clusters_than_categories(scored, pipeline_config, tiny_data, tmp_path):
     data = tmp_path / "data"
