@@ -237,6 +237,15 @@ def test_former_name_of_one_cluster_still_works(tiny_resnet):
     assert len(labels[labels > 0].unique()) == 1
 
 
+@pytest.mark.parametrize("weight", [-1.0, "much"])
+def test_unusable_evidence_is_an_error_from_the_start(tiny_resnet, weight):
+    head = dict(type="LinearHead", num_classes=4)
+    with pytest.raises(ValueError, match="image_evidence is a number, 0 or more"):
+        LUSSSegmentor(backbone=tiny_resnet, decode_head=head, test_cfg=dict(image_evidence=weight))
+    with pytest.raises(ValueError, match="image_evidence is a number, 0 or more"):
+        PixelAttentionHead(8, image_evidence=weight)
+
+
 def test_an_unusable_refinement_is_an_error_from_the_start(tiny_resnet):
     with pytest.raises(ValueError, match="short_side >= 8"):
         LUSSSegmentor(

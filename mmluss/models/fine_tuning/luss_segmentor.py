@@ -56,6 +56,7 @@ class LUSSSegmentor(EncoderDecoder):
             self.test_cfg["one_cluster"] = self.test_cfg.pop("one_category")
         # Built anew for each image, since test_cfg may change; here, so that unusable settings are errors at once.
         self._refinement()
+        naming_settings(self.test_cfg or {})
 
     def _refinement(self) -> GrabCut | None:
         settings = (self.test_cfg or {}).get("refine")
@@ -115,10 +116,15 @@ class LUSSSegmentor(EncoderDecoder):
 
 
 def naming_settings(test_cfg: dict) -> dict[str, Any]:
-    """What of ``test_cfg`` decides about the class of foreground: arguments of ``foreground_logits``."""
-    return dict(
-        one_cluster=bool(test_cfg.get("one_cluster")), image_evidence=float(test_cfg.get("image_evidence") or 0.0)
-    )
+    """What of ``test_cfg`` decides about the class of foreground: arguments of ``foreground_logits``.
+
+    Raises:
+        ValueError: If ``image_evidence`` is no number of 0 or more.
+    """
+    evidence = test_cfg.get("image_evidence") or 0.0
+    if not isinstance(evidence, int | float) or evidence < 0:
+        raise ValueError(f"test_cfg.image_evidence is a number, 0 or more, not {evidence!r}")
+    return dict(one_cluster=bool(test_cfg.get("one_cluster")), image_evidence=float(evidence))
 
 
 def foreground_logits(logits: Tensor, one_cluster: bool = False, image_evidence: float = 0.0) -> tuple[Tensor, Tensor]:

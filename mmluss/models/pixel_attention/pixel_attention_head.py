@@ -34,7 +34,7 @@ class PixelAttentionHead(BaseModule):
         threshold: Foreground threshold on the mean attention, scalar in [0, 1], NaN before clustering.
 
     Raises:
-        ValueError: If ``foreground`` or ``pooling`` is unknown.
+        ValueError: If ``foreground`` or ``pooling`` is unknown, or ``image_evidence`` no number of 0 or more.
     """
 
     def __init__(
@@ -51,6 +51,8 @@ class PixelAttentionHead(BaseModule):
             raise ValueError(f"foreground is 'absolute' or 'relative', not {foreground!r}")
         if pooling not in ("attention", "foreground"):
             raise ValueError(f"pooling is by 'attention' or 'foreground', not {pooling!r}")
+        if not isinstance(image_evidence, int | float) or image_evidence < 0:
+            raise ValueError(f"image_evidence is a number, 0 or more, not {image_evidence!r}")
         self.pooling = pooling
         self.foreground = foreground
         self.image_evidence = image_evidence
