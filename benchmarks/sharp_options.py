@@ -9,6 +9,7 @@ scored, as steps 2.2 to 2.4 do.
 """
 
 import argparse
+import copy
 import json
 import tempfile
 import time
@@ -40,7 +41,9 @@ HEAD = {
     "pooled by the foreground": dict(pooling="foreground"),
     "evidence of the image": dict(image_evidence=1.0),
 }
-OPTIONS = (*HEAD, "GrabCut", "spectral clusters")
+SHORT_SIDE = 224
+"""Of images shown larger, in pixels; ``configs/pass`` shows small sets at 192."""
+OPTIONS = (*HEAD, "larger images", "GrabCut", "spectral clusters")
 SCORES = ("mIoU", "mBIoU", "FMeasure", "Acc")
 
 
@@ -67,13 +70,18 @@ def measure(cfg: Config, checkpoint: Path, options: tuple[str, ...], num_cluster
     """Scores in percent, seconds of clustering and of the threshold, milliseconds of a label map."""
     clustering = "spectral" if "spectral clusters" in options else "kmeans"
     crop_size = cfg.default_hooks.pseudo_labels.get("crop_size", 224)
+    if "larger images" in options:
+        crop_size, cfg = SHORT_SIDE, copy.deepcopy(cfg)
+        for transform in cfg.test_dataloader.dataset.pipeline:
+            if "ResizeEdge" in transform["type"]:
+                transform.scale = SHORT_SIDE
     settings = PseudoLabelSettings(num_clusters, crop_size=crop_size, clustering=clustering, num_workers=2)
     model = build_model(cfg, checkpoint, options)
     images = labeled_dataset(training_images(cfg)["dataset"])
     validation = DATASETS.build(cfg.test_dataloader.dataset)
+    pooling = "foreground" if "pooled by the foreground" in options else "attention"
     # Rows are shared by options that leave them as they are.
-    key = "foreground" if "pooled by the foreground" in options else "attention"
-    rows = extract_embeddings(model, images, folder / key, key, settings)
+    rows = extract_embeddings(model, images, folder / f"{pooling}_{crop_size}", pooling, settings)
     start = time.perf_counter()
     found = spectral_clusters(rows, num_clusters) if clustering == "spectral" else kmeans(rows, num_clusters)
     seconds = time.perf_counter() - start

@@ -9,6 +9,5 @@ model = dict(
     backbone=dict(_delete_=True, type="PartlyFrozenTIMMBackbone", model_name="tf_efficientnet_lite0"),
     head=dict(num_classes=15, in_channels=320),
 )
-test_pipeline = [_base_.load_image, dict(_base_.resize, scale=256), _base_.load_labels, _base_.pack]
-val_dataloader = test_dataloader = dict(dataset=dict(data_root="data/Flowers15", pipeline=test_pipeline))
+val_dataloader = test_dataloader = dict(dataset=dict(data_root="data/Flowers15"))
 val_evaluator = test_evaluator = dict(matching="identity", thresholds=[i / 100 for i in range(81)])

@@ -1,7 +1,7 @@
 _base_ = [
     "../_base_/models/pass-finetune_efficientnet-lite0.py",
     "../_base_/datasets/image_folder_pixel_labels.py",
-    "../_base_/datasets/image_folder_256.py",
+    "../_base_/datasets/image_folder.py",
     "../_base_/schedules/adam.py",
     "../_base_/default_runtime.py",
 ]

@@ -1,7 +1,7 @@
 _base_ = [
     "../_base_/models/pass-finetune_r50.py",
     "../_base_/datasets/image_folder_pixel_labels.py",
-    "../_base_/datasets/image_folder_256.py",
+    "../_base_/datasets/image_folder.py",
     "../_base_/schedules/larc.py",
     "../_base_/default_runtime.py",
 ]

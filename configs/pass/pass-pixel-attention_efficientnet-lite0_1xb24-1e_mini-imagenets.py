@@ -7,7 +7,12 @@ _base_ = [
 ]
 model = dict(pretrained="work_dirs/pass-pretrain_efficientnet-lite0_1xb32-1e_mini-imagenets/epoch_1.pth")
 train_dataloader = dict(batch_size=24, dataset=dict(data_root="data/mini_imagenets"))
-test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
+resize = dict(_base_.resize, scale=192)
+test_pipeline = [_base_.load_image, resize, _base_.load_labels, _base_.pack]
+tta_resizes = [dict(resize, scale=144), resize, dict(resize, scale=240)]
+tta_passes = [tta_resizes, _base_.flips, [_base_.load_labels], [_base_.pack_flips]]
+tta_pipeline = [_base_.load_image, dict(type="TestTimeAug", transforms=tta_passes)]
+test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets", pipeline=test_pipeline))
 # Pixels can be scored only once there are centroids, so there is no validation while training.
 val_dataloader = None
 val_evaluator = None

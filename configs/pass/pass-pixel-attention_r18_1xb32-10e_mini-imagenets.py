@@ -14,7 +14,13 @@ model = dict(
     queue=dict(length=512),
     pretrained="work_dirs/pass-pretrain_r18_1xb64-40e_mini-imagenets/epoch_40.pth",
 )
-train_dataloader = test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
+train_dataloader = dict(dataset=dict(data_root="data/mini_imagenets"))
+resize = dict(_base_.resize, scale=192)
+test_pipeline = [_base_.load_image, resize, _base_.load_labels, _base_.pack]
+tta_resizes = [dict(resize, scale=144), resize, dict(resize, scale=240)]
+tta_passes = [tta_resizes, _base_.flips, [_base_.load_labels], [_base_.pack_flips]]
+tta_pipeline = [_base_.load_image, dict(type="TestTimeAug", transforms=tta_passes)]
+test_dataloader = dict(dataset=dict(data_root="data/mini_imagenets", pipeline=test_pipeline))
 # Pixels can be scored only once there are centroids, so there is no validation while training.
 val_dataloader = None
 val_evaluator = None

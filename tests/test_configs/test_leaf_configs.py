@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers.small_runs import CONFIGS, leaf_configs, run, small_config
 
-MOST_LEVELS = 5
+MOST_LEVELS = 2
 """Files below a leaf that a reader opens one after the other to know all of it."""
 
 

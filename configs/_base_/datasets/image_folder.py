@@ -1,7 +1,8 @@
 # Any folder in the layout of ImageNet-S; categories are the sorted names of its folders.
 data_root = "data/image_folder"
 load_image = dict(type="LoadImageFromFile", color_type="color_ignore_orientation")
-resize = dict(type="mmpretrain.ResizeEdge", scale=192, edge="short", backend="pillow", interpolation="bilinear")
+# Training crops of 192 enlarge what they show by about a third, so whole images are enlarged as much.
+resize = dict(type="mmpretrain.ResizeEdge", scale=256, edge="short", backend="pillow", interpolation="bilinear")
 load_labels = dict(type="LoadImageNetSAnnotations")
 pack = dict(
     type="PackSegInputs",
@@ -10,7 +11,7 @@ pack = dict(
 test_pipeline = [load_image, resize, load_labels, pack]
 flips = [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)]
 pack_flips = dict(pack, meta_keys=pack["meta_keys"] + ("flip", "flip_direction"))
-tta_resizes = [dict(resize, scale=144), resize, dict(resize, scale=240)]
+tta_resizes = [dict(resize, scale=192), resize, dict(resize, scale=320)]
 tta_pipeline = [load_image, dict(type="TestTimeAug", transforms=[tta_resizes, flips, [load_labels], [pack_flips]])]
 val_dataloader = dict(
     batch_size=1,

@@ -1,5 +1,5 @@
 # Two views of an image, with the augmentation of BYOL: one is blurred, the other may be solarized.
-_base_ = "imagenets_simclr.py"
+_base_ = "imagenets_multi_crop.py"
 crop_and_flip = [
     dict(type="mmpretrain.RandomResizedCrop", scale=224, interpolation="bicubic", backend="pillow"),
     dict(type="mmpretrain.RandomFlip", prob=0.5),
@@ -17,4 +17,4 @@ view_pipeline = [
     ),
     dict(type="mmpretrain.PackInputs"),
 ]
-train_dataloader = dict(dataset=dict(pipeline=view_pipeline))
+train_dataloader = dict(dataset=dict(data_root="data/ImageNetS50", subset=50, pipeline=view_pipeline))

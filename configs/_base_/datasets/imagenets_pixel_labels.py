@@ -1,4 +1,17 @@
-_base_ = "image_folder_pixel_labels.py"
-*loading, crop, flip, packing = _base_.train_pipeline
-train_pipeline = [*loading, dict(crop, size=224, scale=(0.08, 1.0)), flip, packing]
-train_dataloader = dict(num_workers=8, dataset=dict(data_root="data/ImageNetS919", subset=919, pipeline=train_pipeline))
+train_pipeline = [
+    dict(type="LoadImageFromFile", color_type="color_ignore_orientation"),
+    dict(type="LoadImageNetSAnnotations"),
+    dict(type="RandomResizedCropSeg", size=224, scale=(0.08, 1.0)),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackSegInputs"),
+]
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=8,
+    drop_last=True,
+    worker_init_fn=dict(type="seed_worker"),
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    dataset=dict(
+        type="ImageNetSDataset", data_root="data/ImageNetS919", subset=919, split="train", pipeline=train_pipeline
+    ),
+)

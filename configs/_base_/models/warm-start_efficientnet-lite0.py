@@ -1,5 +1,4 @@
-# Weights trained with ImageNet's labels, of which the last stage is trained gently.
-_base_ = ["schedules/adam.py", "default_runtime.py"]
+# Weights trained with ImageNet's labels, of which only the last stage is trained.
 # Two bases of a config may not both hold its model, so it takes these parts by name; the backbone replaces its own.
 warm_model = dict(
     data_preprocessor=dict(mean=[127.0] * 3, std=[128.0] * 3),
@@ -12,4 +11,3 @@ warm_model = dict(
         init_cfg=dict(type="Pretrained", checkpoint="checkpoints/efficientnet-lite0_imagenet.pth", prefix="backbone."),
     ),
 )
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.05))))
