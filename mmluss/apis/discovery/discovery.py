@@ -29,7 +29,7 @@ from mmluss.datasets.label_folder import LABEL_CHECKPOINT, LABEL_OUTPUTS, PIXEL_
 from mmluss.datasets.photos import PhotoList, list_photos
 from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
 from mmluss.utils.atomic_files import replace_file, write_json
-from mmluss.utils.fingerprints import file_fingerprint, file_state, settings_fingerprint
+from mmluss.utils.fingerprints import file_state, settings_fingerprint
 
 
 class Discovery:
@@ -152,8 +152,8 @@ class Discovery:
         return settings_fingerprint(dict(root=str(self.photo_root), photos=states))
 
     def _pretrain(self) -> StepResult:
-        inputs = _hashes(self.configs.start.checkpoint)
-        return self.tools.train("1_pretrain", self.configs.pretrain(), inputs, title="learning what they share")
+        starts = [self.configs.start.checkpoint]
+        return self.tools.train("1_pretrain", self.configs.pretrain(), starts, title="learning what they share")
 
     def _begun_from(self, pretrained: StepResult | None) -> tuple[Path | None, Path]:
         """Checkpoint of step 1, if there is one, and the one that has the backbone's weights."""
@@ -163,7 +163,7 @@ class Discovery:
     def _attend(self, pretrained: StepResult | None) -> StepResult:
         checkpoint, backbone = self._begun_from(pretrained)
         cfg = self.configs.pixel_attention(checkpoint)
-        return self.tools.train("2_pixel_attention", cfg, _hashes(backbone), title="finding where to look")
+        return self.tools.train("2_pixel_attention", cfg, [backbone], title="finding where to look")
 
     def _label_cfg(self, num_clusters: int, attention: StepResult) -> Config:
         return self.configs.labels(num_clusters, attention.folder / "config.py", self.out / "work" / "embeddings")
@@ -191,8 +191,8 @@ class Discovery:
         def finetune(number: int, labels: StepResult, _draft: bool) -> StepResult:
             name = round_name(f"5_finetune_{self._key(num_clusters)}", number)
             cfg = self.configs.finetune(num_clusters, checkpoint, labels.folder / PIXEL_LABELS)
-            inputs = _hashes(backbone, labels.folder / (LABEL_CHECKPOINT if number == 1 else AGREEMENT))
-            return self.tools.train(name, cfg, inputs, title=title("learning to outline them", number))
+            starts = [backbone, labels.folder / (LABEL_CHECKPOINT if number == 1 else AGREEMENT)]
+            return self.tools.train(name, cfg, starts, title=title("learning to outline them", number))
 
         def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
             name = round_name(f"4_labels_{self._key(num_clusters)}", number)
@@ -210,7 +210,3 @@ class Discovery:
             for folder in (self.out / "work").glob(pattern):
                 if folder.name not in run["seconds"]:
                     shutil.rmtree(folder)
-
-
-def _hashes(*paths: Path) -> dict[str, str]:
-    return {path.name: file_fingerprint(path) for path in paths}

@@ -29,10 +29,10 @@ from mmluss.apis.steps.step_screen import StepScreen
 from mmluss.apis.steps.steps import StepResult, StepRunner
 from mmluss.apis.steps.submission_step import SUBMISSION, submission_step
 from mmluss.apis.steps.tool_steps import MATCH, SUBMISSION_STEP, ToolSteps
-from mmluss.apis.steps.training_folder import backbone_of, checkpoint_fingerprint, last_checkpoint
+from mmluss.apis.steps.training_folder import backbone_of, last_checkpoint
 from mmluss.datasets.label_folder import LABEL_CHECKPOINT, LABEL_OUTPUTS, PIXEL_LABELS
 from mmluss.utils.atomic_files import read_json, write_json
-from mmluss.utils.fingerprints import file_fingerprint, folder_fingerprint
+from mmluss.utils.fingerprints import folder_fingerprint
 from mmluss.utils.image_files import count_images
 
 
@@ -94,8 +94,8 @@ class PASSPipeline:
         )
         self.num_clusters = num_clusters_of(cfg)
         self.scored = Path(self.data_root, "validation-segmentation").is_dir()
-        self.warm_start = cfg.get("warm_start")
-        if self.warm_start is not None and not Path(self.warm_start).is_file():
+        self.warm_start = Path(cfg.warm_start) if cfg.get("warm_start") else None
+        if self.warm_start is not None and not self.warm_start.is_file():
             raise FileNotFoundError(f"warm_start checkpoint {self.warm_start} does not exist.")
         folder = Path(cfg.filename).parent
         self.step_cfgs = {
@@ -206,8 +206,7 @@ class PASSPipeline:
         cfg = self._step_cfg("pretrain")
         if self.warm_start is not None:
             cfg.model.backbone.init_cfg = backbone_of(self.warm_start)
-        inputs = self._weights(self.warm_start)
-        return self.tools.train("1_pretrain", cfg, inputs, lambda folder: last_values(folder, "loss", "i2i"))
+        return self.tools.train("1_pretrain", cfg, [self.warm_start], lambda folder: last_values(folder, "loss", "i2i"))
 
     def _label(self, name: str, pretrained: StepResult | None, untrained: bool = False) -> StepResult:
         cfg = self._step_cfg("pixel_attention")
@@ -222,7 +221,7 @@ class PASSPipeline:
                 cfg.model.backbone.init_cfg = backbone_of(checkpoint)
         set_labels_to_make(cfg, self.num_clusters, self.scored, self.step_cfgs["pixel_attention"])
         outputs = LABEL_OUTPUTS
-        return self.tools.train(name, cfg, self._weights(checkpoint), label_figures, outputs)
+        return self.tools.train(name, cfg, [checkpoint], label_figures, outputs)
 
     def _finetune(self, prefix: str, pretrained: StepResult | None, labels: StepResult) -> list[StepResult]:
         """Step 3 of each round; names of steps begin with the prefix."""
@@ -236,12 +235,9 @@ class PASSPipeline:
             set_labels_to_learn(cfg, labels.folder / PIXEL_LABELS, self.num_clusters)
             if not self.scored:
                 without_validation(cfg, self.data_root)
-            if number == 1:
-                inputs = self._weights(checkpoint, labels.folder / LABEL_CHECKPOINT)
-            else:
-                inputs = self._weights(checkpoint) | dict(labels=file_fingerprint(labels.folder / AGREEMENT))
+            starts = [checkpoint, labels.folder / (LABEL_CHECKPOINT if number == 1 else AGREEMENT)]
             name = round_name(f"{prefix}finetune", number)
-            return self.tools.train(name, cfg, inputs, lambda folder: last_values(folder, "decode.acc_seg"))
+            return self.tools.train(name, cfg, starts, lambda folder: last_values(folder, "decode.acc_seg"))
 
         def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
             return self.tools.relabel(round_name(f"{prefix}labels", number), model, before)
@@ -253,11 +249,3 @@ class PASSPipeline:
         # Images to score have no saliency maps, so there the attention takes their place.
         saliency = self._step_cfg("pixel_attention").default_hooks.pseudo_labels.get("saliency_root")
         return "pixel labels (step 2)" if saliency is None else "pixel attention without saliency (step 2)"
-
-    def _weights(self, *checkpoints: str | Path | None) -> dict[str, str]:
-        """Hashes of checkpoints by the names of their files; a warm start may be a file of any kind."""
-        return {
-            Path(path).name: (file_fingerprint if path == self.warm_start else checkpoint_fingerprint)(path)
-            for path in checkpoints
-            if path is not None
-        }

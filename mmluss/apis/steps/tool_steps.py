@@ -51,7 +51,7 @@ class ToolSteps:
         self,
         name: str,
         cfg: Config,
-        inputs: dict[str, str],
+        starts: Sequence[Path | None],
         figures: Figures = lambda _: {},
         outputs: Sequence[str] = ("last_checkpoint",),
         title: str | None = None,
@@ -61,7 +61,7 @@ class ToolSteps:
         Args:
             name: Name of the step.
             cfg: Its config.
-            inputs: Hashes, by name, of what it depends on beside config and data.
+            starts: Files that it depends on beside config and data, such as a checkpoint; None does not count.
             figures: Reads its key figures from its folder.
             outputs: Files without which it is not done.
             title: Its words on the screen, by default those of the name.
@@ -74,7 +74,7 @@ class ToolSteps:
         batch = cfg.train_dataloader.batch_size * self.launch.processes
         iterations = cfg.train_cfg.max_epochs * (self.num_images // batch)
         share = TrainingShare(self.steps.work_dir / name, iterations)
-        return self._run(name, self._hashes(cfg) | inputs, work, figures, outputs, title, share)
+        return self._run(name, self._hashes(cfg, *starts), work, figures, outputs, title, share)
 
     def call(
         self,
@@ -100,7 +100,7 @@ class ToolSteps:
             arguments = (str(write_config(cfg, folder)), str(checkpoint), str(folder))
             call_in_process(title or name, function, arguments, self._log(name), watch)
 
-        hashes = self._hashes(cfg) | {checkpoint.name: file_fingerprint(checkpoint)}
+        hashes = self._hashes(cfg, checkpoint)
         return self._run(name, hashes, work, outputs=outputs, title=title, share=self._label_share(name))
 
     def test(self, name: str, trained: StepResult, checkpoint: str | None = None) -> StepResult:
@@ -180,8 +180,13 @@ class ToolSteps:
     def _launch_test(self, name: str, cfg: Config, checkpoint: Path, folder: Path, watch: Watch) -> None:
         self.launch("test", [write_config(cfg, folder), checkpoint, "--work-dir", folder], self._log(name), watch)
 
-    def _hashes(self, cfg: Config) -> dict[str, str]:
-        return dict(config=settings_fingerprint(cfg.to_dict()), data=self.data)
+    def _hashes(self, cfg: Config, *starts: Path | None) -> dict[str, str]:
+        """Hashes by name; of a checkpoint that a step wrote the weights count, as a test may change the names in it."""
+        hashes = dict(config=settings_fingerprint(cfg.to_dict()), data=self.data)
+        for path in filter(None, starts):
+            written = path.suffix == ".pth" and path.is_relative_to(self.steps.work_dir)
+            hashes[path.name] = (checkpoint_fingerprint if written else file_fingerprint)(path)
+        return hashes
 
     def _label_share(self, name: str) -> FileShare:
         return FileShare(self.steps.work_dir / name / PIXEL_LABELS, self.num_images)
