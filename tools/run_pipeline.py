@@ -33,7 +33,17 @@ from mmluss.evaluation.submission import Method
 from mmluss.utils.atomic_files import replace_file
 
 AGAIN = "the same command goes on where it was"
-OPTIONAL_KEYS = ("warm_start", "protocol", "controls", "panel", "submission", "overrides", "num_clusters", "rounds")
+OPTIONAL_KEYS = (
+    "warm_start",
+    "protocol",
+    "controls",
+    "panel",
+    "submission",
+    "overrides",
+    "num_clusters",
+    "rounds",
+    "draft",
+)
 FORMER_KEYS = ("num_categories",)
 BELOW = {
     "overrides": ("pretrain", "pixel_attention", "finetune"),

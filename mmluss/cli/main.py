@@ -3,6 +3,7 @@
 
 import argparse
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
@@ -180,6 +181,7 @@ def _name(args: argparse.Namespace, console: Console) -> None:
     from mmluss.cli.tables import show_clusters
 
     folder = RunFolder(Path(args.out))
+    folder.check_steps()
     apply_names(folder)
     show_clusters(folder, console)
 
@@ -205,6 +207,7 @@ def _export(args: argparse.Namespace, console: Console) -> None:
     from mmluss.apis.segmenting.annotation_export import export_annotations, labeled_photos
 
     folder = RunFolder(Path(args.run_folder))
+    folder.check_steps()
     names, photos = folder.names, folder.photos
     labeled = labeled_photos(folder.run["photos"], photos, folder.label_maps, names)
     watched = track(labeled, f"{'writing annotations':<28}", total=len(photos), console=console)
@@ -250,11 +253,21 @@ def _positive(text: str) -> int:
 
 
 def _clusters(text: str) -> int | Literal["auto"]:
+    if text != "auto" and not (text.isdecimal() and int(text) > 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of 2 or more nor auto")
     return "auto" if text == "auto" else int(text)
 
 
 def _threshold(text: str) -> float | Literal["otsu"]:
-    return "otsu" if text == "otsu" else float(text)
+    if text == "otsu":
+        return "otsu"
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number in 0..1 nor otsu")
+    return value
 
 
 if __name__ == "__main__":

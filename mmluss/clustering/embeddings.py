@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Embeddings of all training images in one memory-mapped file (PASS, step 2.2)."""
 
-import os
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +19,8 @@ from torch import Tensor
 from mmluss.clustering.image_batches import center_crop, consecutive_batches, load_batches, my_share, normalized_parts
 from mmluss.clustering.saliency import sample_saliency
 from mmluss.clustering.settings import PseudoLabelSettings
-from mmluss.utils.atomic_files import replace_file
+from mmluss.datasets.label_folder import EMBEDDINGS
+from mmluss.utils.atomic_files import reserve_array
 from mmluss.utils.stage_record import StageRecord
 
 FLUSH_SECONDS = 10.0
@@ -50,15 +50,15 @@ class EmbeddingFile:
     ) -> None:
         if dtype not in ("float16", "float32"):
             raise ValueError(f"embeddings can be stored as float16 or float32, not {dtype!r}")
-        self.path = Path(folder) / "embeddings.npy"
+        self.path = Path(folder) / EMBEDDINGS
         done_path = self.path.with_name("embeddings_done.npy")
         record = StageRecord(self.path.with_suffix(".json"))
         inputs = dict(key=key, shape=shape, dtype=dtype)
         if record.result("rows", inputs) is None:
             record.begin("rows", inputs)
             if dist.is_main_process():
-                _reserve(self.path, shape, np.dtype(dtype))
-                _reserve(done_path, shape[:1], np.dtype(np.uint8))
+                reserve_array(self.path, shape, np.dtype(dtype))
+                reserve_array(done_path, shape[:1], np.dtype(np.uint8))
             record.finish("rows", inputs, {})
         self.rows = np.load(self.path, mmap_mode="r+", allow_pickle=False)
         self._done = np.load(done_path, mmap_mode="r+", allow_pickle=False)
@@ -88,19 +88,6 @@ class EmbeddingFile:
         self._done.flush()
         self._written.clear()
         self._flushed = time.monotonic()
-
-
-def _reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """A file of zeros that owns its disk blocks: a full disk shows here, not as a crash while writing to the map."""
-    try:
-        with replace_file(path) as file:
-            header = dict(shape=tuple(shape), fortran_order=False, descr=np.lib.format.dtype_to_descr(dtype))
-            np.lib.format.write_array_header_1_0(file, header)
-            file.flush()
-            size = file.tell() + int(np.prod(shape)) * dtype.itemsize
-            os.posix_fallocate(file.fileno(), 0, size) if hasattr(os, "posix_fallocate") else file.truncate(size)
-    except OSError as error:
-        raise OSError(f"cannot make room for {path} ({shape} {dtype}): {error}") from error
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix, diags
 
 from mmluss.clustering.centered_rows import CenteredRows
 from mmluss.clustering.kmeans import BLOCK_BYTES, Rows, kmeans, normalize_rows, row_blocks
+from mmluss.utils.atomic_files import reserve_array
 
 ROWS_PER_LANDMARK = 64
 """Rows that k-means looks at for each landmark, at most."""
@@ -109,8 +110,8 @@ def _project(weights: csr_matrix, projection: np.ndarray, path: str | Path | Non
     if path is None:
         result = np.empty(shape, np.float32)
     elif dist.is_main_process():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        result = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+        reserve_array(path, shape, np.dtype(np.float16))
+        result = np.load(path, mmap_mode="r+", allow_pickle=False)
     if path is None or dist.is_main_process():
         length = max(1, BLOCK_BYTES // (8 * shape[1]))
         for start in range(0, shape[0], length):

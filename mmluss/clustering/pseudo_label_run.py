@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine import dist
 from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 
+from mmluss.checkpoints.files import read_centroids
 from mmluss.clustering.cluster_agreement import agreement_where_known
 from mmluss.clustering.embeddings import extract_embeddings
 from mmluss.clustering.image_batches import image_sizes
@@ -24,7 +24,7 @@ from mmluss.clustering.label_writing import all_labels_written, remove_half_writ
 from mmluss.clustering.settings import PseudoLabelSettings
 from mmluss.clustering.spectral import spectral_clusters
 from mmluss.clustering.thresholds import find_threshold
-from mmluss.datasets.label_folder import CENTROIDS, MANIFEST, PIXEL_LABELS
+from mmluss.datasets.label_folder import CENTROIDS, CLUSTERING, MANIFEST, PIXEL_LABELS
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.fingerprints import dataset_fingerprint, pipeline_text, settings_fingerprint, weights_fingerprint
 from mmluss.utils.stage_record import StageRecord, read_arrays, write_arrays
@@ -71,7 +71,7 @@ class PseudoLabelRun:
         self.folder = Path(folder)
         self.label_folder = self.folder / PIXEL_LABELS
         self.manifest = self.label_folder / MANIFEST
-        self.work_folder = self.folder / "clustering"
+        self.work_folder = self.folder / CLUSTERING
         self.work_folder.mkdir(parents=True, exist_ok=True)
         self.embedding_folder = Path(embedding_folder or self.work_folder)
         self.record = StageRecord(self.work_folder / "stages.json")
@@ -152,7 +152,7 @@ class PseudoLabelRun:
             )
         )
         clustering = self._stage("clustering", clustering_key, self._cluster)
-        centroids = torch.from_numpy(np.load(self.folder / CENTROIDS, allow_pickle=False))
+        centroids = read_centroids(self.folder / CENTROIDS)
         self.model.decode_head.set_centroids(centroids, 0.0)
         label_settings = getattr(self.model, "label_settings", {})
         threshold_key = settings_fingerprint(

@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""What step 2 leaves in its work folder, by name: label maps, their manifest, centroids, the model that labels."""
+"""What step 2 leaves in its work folder, by name: embeddings, centroids, label maps, the model that labels."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +14,10 @@ MANIFEST = "manifest.json"
 LABEL_CHECKPOINT = "pixel_labels.pth"
 """The model that names pixels: centroids and threshold are in it."""
 CENTROIDS = "centroids.npy"
+CLUSTERING = "clustering"
+"""Folder of the embeddings, unless others share them, and of what clustering and threshold go on from."""
+EMBEDDINGS = "embeddings.npy"
+"""A row for each image, in the order of the data set."""
 LABEL_OUTPUTS = (LABEL_CHECKPOINT, f"{PIXEL_LABELS}/{MANIFEST}")
 """Without these step 2 is not done."""
 

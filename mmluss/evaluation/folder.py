@@ -85,16 +85,16 @@ def names_to_score(
     """
     predicted, true = label_names(predictions), label_names(truths)
     wanted = true if names is None else list(names)
-    missing = sorted(set(wanted) - set(predicted))
+    missing = set(wanted) - set(predicted)
     complaints = [
         (f"no label map in {truths} for", sorted(set(wanted) - set(true))),
-        (f"no prediction in {predictions} for", [] if allow_missing else missing),
+        (f"no prediction in {predictions} for", [] if allow_missing else sorted(missing)),
         (f"predictions in {predictions} of images that are not in {truths}:", sorted(set(predicted) - set(true))),
     ]
     texts = [f"{text} {listing(found)}" for text, found in complaints if found]
     if texts:
         raise PredictionError("\n".join(texts))
-    left = [name for name in wanted if name not in set(missing)] if missing else wanted
+    left = [name for name in wanted if name not in missing]
     if not left:
         raise PredictionError(f"no image to score in {truths}")
     return left

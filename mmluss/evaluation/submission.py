@@ -121,7 +121,7 @@ def check_predictions(
         allowed[:] = False
         allowed[: len(match)] = match != UNMATCHED
     problems = []
-    for name in track([name for name in names if name in set(found)], "Checking predictions"):
+    for name in track(sorted(set(names) & set(found)), "Checking predictions"):
         file = Path(folder, f"{name}.png")
         try:
             ids = read_label_map(file)

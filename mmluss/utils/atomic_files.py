@@ -121,6 +121,28 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def reserve_array(path: str | Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Make an ``.npy`` file of zeros that owns its disk blocks: a full disk shows here, not as a crash while writing.
+
+    Args:
+        path: The file; its folder is made if need be.
+        shape: Shape of the array, to be filled through a memory map.
+        dtype: Its type.
+
+    Raises:
+        OSError: If there is no room for it.
+    """
+    try:
+        with replace_file(path) as file:
+            header = dict(shape=tuple(shape), fortran_order=False, descr=np.lib.format.dtype_to_descr(dtype))
+            np.lib.format.write_array_header_1_0(file, header)
+            file.flush()
+            size = file.tell() + int(np.prod(shape)) * dtype.itemsize
+            os.posix_fallocate(file.fileno(), 0, size) if hasattr(os, "posix_fallocate") else file.truncate(size)
+    except OSError as error:
+        raise OSError(f"cannot make room for {path} ({shape} {dtype}): {error}") from error
+
+
 def write_json(path: str | Path, content: dict) -> None:
     """Write a JSON file; NaN becomes null.
 

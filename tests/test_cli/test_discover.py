@@ -154,8 +154,6 @@ def test_mmseg_runs_the_final_checkpoint(finished, photos):
         (["discover", "nowhere", "--out", "out"], "nowhere: no such folder"),
         (["discover", "few", "--out", "out"], "2 photos are too few"),
         (["discover", "few", "--out", "out", "--strict"], "bad.jpg (an empty file)"),
-        (["discover", "few", "--out", "out", "--clusters", "1"], "clusters is a number, 2 or more"),
-        (["discover", "few", "--out", "out", "--threshold", "1.5"], "threshold is a number in 0..1"),
         (["segment", "few", "few", "--out", "out"], "run.json is not in it"),
         (["name", "few"], "run.json is not in it"),
     ],

@@ -109,6 +109,32 @@ def test_there_is_at_least_one_worker(finished, photos, tmp_path, capsys, worker
     assert f"'{workers}' is no number of 1 or more" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        ("--clusters", "1", "'1' is neither a number of 2 or more nor auto"),
+        ("--clusters", "many", "'many' is neither a number of 2 or more nor auto"),
+        ("--threshold", "1.5", "'1.5' is neither a number in 0..1 nor otsu"),
+        ("--threshold", "nan", "'nan' is neither a number in 0..1 nor otsu"),
+        ("--threshold", "high", "'high' is neither a number in 0..1 nor otsu"),
+    ],
+)
+def test_numbers_out_of_range_are_named(photos, tmp_path, capsys, option, text, message):
+    with pytest.raises(SystemExit):
+        run("discover", photos, "--out", tmp_path / "new", option, text)
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("arguments", [("name",), ("export", "--format", "csv")])
+def test_names_and_annotations_need_the_steps_of_the_results(finished, tmp_path, capsys, arguments):
+    out = RunFolder(shutil.copytree(finished.out, tmp_path / "out"))
+    out.changing.touch()
+    with pytest.raises(SystemExit):
+        run(arguments[0], out.out, *arguments[1:])
+    assert "a run with other photos or settings has begun and did not end" in " ".join(capsys.readouterr().err.split())
+
+
 def test_device_is_where_the_model_computes(finished, photos, tmp_path, monkeypatch, capsys):
     made = []
 

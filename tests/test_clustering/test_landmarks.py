@@ -1,4 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import errno
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,16 @@ def test_vectors_on_disk_are_those_in_memory(rows, tmp_path):
     assert isinstance(outside, np.memmap)
     assert outside.dtype == np.float16
     np.testing.assert_allclose(outside, inside, atol=1e-3)
+
+
+def test_a_full_disk_is_told_of_before_the_vectors_are_made(rows, tmp_path, monkeypatch):
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mmluss.utils.atomic_files.os.posix_fallocate", full, raising=False)
+    with pytest.raises(OSError, match=r"cannot make room for .*vectors\.npy \(\(200, 4\) float16\).*No space left"):
+        landmark_embedding(rows, 4, 20, path=tmp_path / "vectors.npy")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_many_rows_are_sampled_for_landmarks(rows, monkeypatch):

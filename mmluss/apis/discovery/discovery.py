@@ -14,6 +14,7 @@ from mmluss.apis.discovery.discovery_configs import DiscoveryConfigs
 from mmluss.apis.discovery.discovery_settings import DiscoverySettings
 from mmluss.apis.discovery.photo_configs import training_size
 from mmluss.apis.discovery.starting_backbone import StartingBackbone, embedded_start, foreign_start
+from mmluss.apis.results.run_folder import RunFolder
 from mmluss.apis.steps.label_run import read_suggestion, write_pseudo_labels, write_suggestion
 from mmluss.apis.steps.self_training import (
     AGREEMENT,
@@ -26,9 +27,9 @@ from mmluss.apis.steps.steps import StepResult, StepRunner
 from mmluss.apis.steps.tool_steps import ToolSteps
 from mmluss.apis.steps.training_folder import last_checkpoint
 from mmluss.datasets.label_folder import LABEL_CHECKPOINT, LABEL_OUTPUTS, PIXEL_LABELS
-from mmluss.datasets.photos import PhotoList, list_photos
+from mmluss.datasets.photos import PhotoList, list_photos, write_photo_list
 from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
-from mmluss.utils.atomic_files import replace_file, write_json
+from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_state, settings_fingerprint
 
 
@@ -63,6 +64,7 @@ class Discovery:
     ) -> None:
         self.photo_root = Path(photos).resolve()
         self.out = Path(out).resolve()
+        self.folder = RunFolder(self.out)
         self.settings = settings or DiscoverySettings()
         self.console = console or Console(stderr=True)
         self.verbose = verbose
@@ -99,17 +101,13 @@ class Discovery:
             num_skipped=len(self.photos.skipped),
             num_clusters=num_clusters,
             settings=asdict(self.settings),
+            inputs=self._inputs,
             start=self.configs.start.title,
             steps={name: step.folder.name for name, step in steps.items() if step is not None},
             seconds={step.name: round(step.seconds, 1) for step in self.steps.results},
         )
-        write_json(self.out / "run.json", run)
+        write_json(self.folder.run_file, run)
         return run
-
-    @property
-    def photo_list(self) -> Path:
-        """Text file with the paths of the photos that count, one a line."""
-        return self.out / "work" / "photos.txt"
 
     def _check_photos(self, screen: StepScreen) -> None:
         def progress(paths: Sequence[str]) -> Iterator[str]:
@@ -128,16 +126,25 @@ class Discovery:
                 f"{len(self.photos.skipped)} files cannot be used, the first is {first.path} ({first.reason}); "
                 f"{self.out / 'skipped.csv'} has all. Take them out, or run without --strict"
             )
-        with replace_file(self.photo_list) as file:
-            file.write("".join(f"{path}\n" for path in self.photos.photos).encode(errors="surrogateescape"))
 
     def _prepare(self, screen: StepScreen, start: StartingBackbone) -> None:
         num_photos = len(self.photos.photos)
         size = training_size(num_photos, self.settings.quick, self.processes)
         self._check_clusters(num_photos)
-        self.configs = DiscoveryConfigs(self.photo_root, self.photo_list, num_photos, self.settings, size, start)
+        self._begin()
+        self.configs = DiscoveryConfigs(self.photo_root, self.folder.photo_list, num_photos, self.settings, size, start)
         launch, logs = StepLauncher(size.processes), None if self.verbose else self.out / "logs"
         self.tools = ToolSteps(self.steps, self._data, num_photos, launch, screen, logs)
+
+    def _begin(self) -> None:
+        """Write the list of photos; from here on the steps change, if photos or settings did."""
+        if self.folder.run_file.is_file() and self.folder.run.get("inputs") != self._inputs:
+            self.folder.changing.touch()
+        write_photo_list(self.folder.photo_list, self.photos.photos)
+
+    @property
+    def _inputs(self) -> str:
+        return settings_fingerprint(asdict(self.settings) | dict(data=self._data))
 
     def _check_clusters(self, num_photos: int) -> None:
         if self.settings.clusters != "auto" and self.settings.clusters > num_photos // 2:
@@ -166,7 +173,7 @@ class Discovery:
         return self.tools.train("2_pixel_attention", cfg, [backbone], title="finding where to look")
 
     def _label_cfg(self, num_clusters: int, attention: StepResult) -> Config:
-        return self.configs.labels(num_clusters, attention.folder / "config.py", self.out / "work" / "embeddings")
+        return self.configs.labels(num_clusters, attention.folder / "config.py", self.folder.embedding_folder)
 
     def _choose_clusters(self, attention: StepResult) -> int:
         if self.settings.clusters != "auto":

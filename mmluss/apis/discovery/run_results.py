@@ -37,11 +37,12 @@ def finish_run(
         title: Headline of the report.
     """
     checkpoint = folder.checkpoint
-    inputs = dict(model=file_fingerprint(checkpoint), photos=folder.photos)
+    inputs = dict(model=file_fingerprint(checkpoint), photos=folder.photos, num_clusters=folder.run["num_clusters"])
     record = StageRecord(folder.out / "work" / "results.json")
     if record.result("labels", inputs) is None:
+        if "num_clusters" in record.changed("labels", inputs) and folder.names_file.is_file():
+            folder.names_file.replace(folder.out / "clusters.old.csv")
         record.begin("labels", inputs)
-        _put_table_aside(folder)
         segmenter = Segmenter(checkpoint)
         segmenter.names = ClusterNames.default(folder.run["num_clusters"])
         photos = PhotoList(folder.run["photos"], folder.photos)
@@ -49,6 +50,7 @@ def finish_run(
         _shrink_to_seen(folder)
         record.finish("labels", inputs, {})
     apply_names(folder, title)
+    folder.changing.unlink(missing_ok=True)
 
 
 def apply_names(folder: RunFolder, title: str | None = None) -> None:
@@ -85,14 +87,6 @@ def write_model(folder: RunFolder, names: ClusterNames) -> Path:
     return path
 
 
-def _put_table_aside(folder: RunFolder) -> None:
-    if folder.names_file.is_file():
-        with open(folder.names_file, encoding="utf-8-sig", newline="") as file:
-            rows = sum(1 for _ in csv.reader(file)) - 1
-        if rows != folder.run["num_clusters"]:
-            folder.names_file.replace(folder.out / "clusters.old.csv")
-
-
 def _shrink_to_seen(folder: RunFolder) -> None:
     """Label maps as large as photos are in training; exports enlarge them again."""
     for name, path in zip(folder.photos, folder.label_maps, strict=True):
@@ -124,7 +118,7 @@ def _write_report(folder: RunFolder, names: ClusterNames, table: PhotoTable, tit
         finetune="learning to outline them",
     )
     folders = {title: folder.steps[name] for name, title in titles.items() if name in folder.steps}
-    with open(folder.out / "skipped.csv", encoding="utf-8-sig", newline="") as file:
+    with open(folder.out / "skipped.csv", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         skipped = [(row["path"], row["reason"]) for row in csv.DictReader(file)]
     facts = report_facts(
         title,

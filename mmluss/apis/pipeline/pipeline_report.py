@@ -1,25 +1,23 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """The page of a pipeline run: what its clusters look like and, where there are masks, how they fit the categories."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS
 
+from mmluss.apis.results.clustered_images import read_clustered_images
 from mmluss.apis.results.photo_table import make_photo_table
 from mmluss.apis.results.run_report import PhotoPictures, report_facts, threshold_facts, training_losses
 from mmluss.apis.steps.self_training import round_name
+from mmluss.apis.steps.step_figures import SCORES
 from mmluss.apis.steps.training_folder import last_checkpoint
 from mmluss.checkpoints.files import read_checkpoint
-from mmluss.clustering.labeled_images import training_images
 from mmluss.datasets.categories import cluster_names
-from mmluss.datasets.label_folder import CENTROIDS, PIXEL_LABELS, read_label_manifest
+from mmluss.datasets.label_folder import read_label_manifest
 from mmluss.datasets.transforms.loading import read_stored_image
+from mmluss.utils.atomic_files import read_json
 from mmluss.visualization.report import write_report
 
 MOST_IMAGES = 4000
@@ -38,25 +36,23 @@ def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: in
     Raises:
         FileNotFoundError: If a step's results are gone.
     """
-    init_default_scope("mmseg")
     work_dir = Path(work_dir)
     rounds = report.get("rounds", 1)
     curves = {"step 1": "1_pretrain", "step 2.1": PIXEL_ATTENTION, "step 3": FINETUNE}
     curves |= {f"step 3, round {number}": round_name(FINETUNE, number) for number in range(2, rounds + 1)}
     labels = work_dir / PIXEL_ATTENTION
-    samples = _labeled_images(labels)
-    rows = np.load(labels / "clustering" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
-    shown = np.arange(len(rows))
+    images = read_clustered_images(labels)
+    shown = np.arange(len(images.names))
     if len(shown) > MOST_IMAGES:
         shown = np.sort(np.random.default_rng(seed).choice(shown, MOST_IMAGES, replace=False))
-    photos, captions = zip(*(samples[index] for index in shown), strict=True)
-    label_maps = [labels / PIXEL_LABELS / f"{caption}.png" for caption in captions]
-    centroids = np.load(labels / CENTROIDS, allow_pickle=False)
-    embeddings = np.asarray(rows[shown])
+    photos = [images.files[index] for index in shown]
+    captions = [images.names[index] for index in shown]
+    label_maps = [images.label_maps[index] for index in shown]
+    centroids, embeddings = images.centroids, np.asarray(images.embeddings[shown])
     manifest = read_label_manifest(labels, ["settings", "threshold"])
     facts = report_facts(
         f"What is in {Path(report['data_root']).name}",
-        _run(report, manifest, len(rows), len(shown)),
+        _run(report, manifest, len(images.names), len(shown)),
         make_photo_table(embeddings, centroids, label_maps),
         embeddings,
         centroids,
@@ -65,18 +61,9 @@ def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: in
         seed,
         losses=training_losses({title: work_dir / name for title, name in curves.items()}),
         **threshold_facts(manifest),
-        **_scores(work_dir / round_name(TEST, rounds) / "scores.json", len(centroids)),
+        **_scores(work_dir / round_name(TEST, rounds) / SCORES, len(centroids)),
     )
     return write_report(facts, work_dir / "report" / "index.html")
-
-
-def _labeled_images(folder: Path) -> list[tuple[str, str]]:
-    """File and name of each image that was clustered, in the order of the embeddings."""
-    cfg = Config.fromfile(folder / "config.py")
-    loader = cfg.default_hooks.pseudo_labels.get("dataloader") or training_images(cfg)
-    dataset = DATASETS.build(dict(loader["dataset"], pipeline=[], test_mode=True))
-    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
-    return [(info["img_path"], info["relative_path"]) for info in infos]
 
 
 def _run(report: dict[str, Any], manifest: dict[str, Any], images: int, shown: int) -> dict[str, str]:
@@ -106,7 +93,7 @@ def _scores(path: Path, num_clusters: int) -> dict[str, Any]:
     """Scores, confusion and categories of a test; empty where there was none."""
     if not path.is_file():
         return {}
-    content = json.loads(path.read_text())
+    content = read_json(path, ["scores", "classes", "shared_pixels"])
     # What no image was there for is no number.
     scores = {name: score for name, score in content["scores"].items() if score is not None and math.isfinite(score)}
     categories = content["classes"]["name"][1:]

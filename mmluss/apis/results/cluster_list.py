@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
+from mmluss.apis.results.clustered_images import read_clustered_images
 from mmluss.apis.results.photo_table import PhotoTable, count_pixels, make_photo_table
 from mmluss.apis.results.run_folder import RunFolder
-from mmluss.clustering.labeled_images import labeled_dataset, training_images
 from mmluss.datasets.label_codec import read_label_map
-from mmluss.datasets.label_folder import CENTROIDS, PIXEL_LABELS
+from mmluss.datasets.label_folder import PIXEL_LABELS
 from mmluss.evaluation.folder import label_names
 from mmluss.utils.atomic_files import write_csv
 
@@ -43,6 +41,7 @@ def write_cluster_list(source: str | Path, path: str | Path) -> int:
         raise FileNotFoundError(f"{source}: no such folder")
     if (source / "run.json").is_file():
         run = RunFolder(source)
+        run.check_steps()
         names, rows = run.photos, _rows(run.table())
     elif (source / PIXEL_LABELS).is_dir():
         names, rows = _rows_of_step(source)
@@ -55,27 +54,8 @@ def write_cluster_list(source: str | Path, path: str | Path) -> int:
 
 
 def _rows_of_step(folder: Path) -> tuple[list[str], list[dict]]:
-    configs = sorted(folder.glob("*.py"))
-    cfg = Config.fromfile(configs[-1]) if configs else Config()
-    hook = cfg.get("default_hooks", {}).get("pseudo_labels", {})
-    files = [
-        folder / CENTROIDS,
-        Path(hook.get("embedding_dir") or folder / "clustering") / "embeddings.npy",
-    ]
-    missing = [str(file) for file in files if not file.is_file()] + ([] if configs else [f"{folder}/CONFIG.py"])
-    if missing:
-        raise FileNotFoundError(
-            f"{', '.join(missing)}: not there, so images cannot be compared with centroids; for what their pixels say, "
-            f"give {folder / PIXEL_LABELS}"
-        )
-    init_default_scope(cfg.get("default_scope", "mmseg"))
-    dataset = labeled_dataset((hook.get("dataloader") or training_images(cfg))["dataset"])
-    names = [dataset.get_data_info(index)["relative_path"] for index in range(len(dataset))]
-    centroids, embeddings = (np.load(file, mmap_mode="r", allow_pickle=False) for file in files)
-    if len(embeddings) != len(names):
-        raise ValueError(f"{files[1]} has {len(embeddings)} rows, but {configs[-1]} reads {len(names)} images now")
-    label_maps = [folder / PIXEL_LABELS / f"{name}.png" for name in names]
-    return names, _rows(make_photo_table(embeddings, centroids, label_maps))
+    images = read_clustered_images(folder)
+    return images.names, _rows(make_photo_table(images.embeddings, images.centroids, images.label_maps))
 
 
 def _rows(table: PhotoTable) -> list[dict]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
+from mmluss.clustering.kmeans import normalize_rows
 from mmluss.datasets.label_codec import IGNORE_INDEX, read_label_map
 
 # A patch of another cluster smaller than this share of all foreground pixels is noise, no second thing.
@@ -74,12 +75,13 @@ def make_photo_table(
         FileNotFoundError: If there is no such label map.
     """
     num_clusters = len(centroids)
-    directions = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
+    # A cluster without photos may have a zero for a centroid.
+    directions = normalize_rows(centroids)
     cluster = np.empty(len(embeddings), np.int64)
     best, margin = np.empty(len(embeddings), np.float32), np.empty(len(embeddings), np.float32)
     for start in range(0, len(embeddings), 4096):
         rows = slice(start, start + 4096)
-        similarities = np.asarray(embeddings[rows], np.float32) @ directions.T.astype(np.float32)
+        similarities = np.asarray(embeddings[rows], np.float32) @ directions.T
         cluster[rows] = similarities.argmax(axis=1) + 1
         ranked = np.sort(similarities, axis=1)
         best[rows] = ranked[:, -1]

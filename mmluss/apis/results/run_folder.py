@@ -10,7 +10,9 @@ import numpy as np
 from mmluss.apis.results.cluster_names import ClusterNames, read_cluster_names
 from mmluss.apis.results.photo_table import PhotoTable, make_photo_table
 from mmluss.apis.steps.training_folder import last_checkpoint
-from mmluss.datasets.label_folder import CENTROIDS
+from mmluss.checkpoints.files import read_centroids
+from mmluss.datasets.label_folder import CENTROIDS, EMBEDDINGS
+from mmluss.datasets.photos import read_photo_list
 from mmluss.utils.atomic_files import read_json
 
 
@@ -25,16 +27,49 @@ class RunFolder:
     out: Path
 
     @property
+    def run_file(self) -> Path:
+        """Where the content of ``run`` is."""
+        return self.out / "run.json"
+
+    @property
     def run(self) -> dict[str, Any]:
         """Content of ``run.json``.
 
         Raises:
             FileNotFoundError: If the folder has none.
         """
-        path = self.out / "run.json"
+        path = self.run_file
         if not path.is_file():
             raise FileNotFoundError(f"{self.out} is no folder of a finished run: run.json is not in it")
         return read_json(path, ("photos", "num_clusters", "settings", "steps"))
+
+    @property
+    def photo_list(self) -> Path:
+        """Text file with the paths of the photos that count, one a line."""
+        return self.out / "work" / "photos.txt"
+
+    @property
+    def embedding_folder(self) -> Path:
+        """Embeddings of the photos, whatever the number of clusters."""
+        return self.out / "work" / "embeddings"
+
+    @property
+    def changing(self) -> Path:
+        """File that is there while the steps are done for other results than those in the folder."""
+        return self.out / "work" / "changing"
+
+    def check_steps(self) -> None:
+        """See that the steps are those of the results.
+
+        Raises:
+            RuntimeError: If a run with other photos or settings has begun and did not end.
+        """
+        if self.changing.exists():
+            raise RuntimeError(
+                f"{self.out}: a run with other photos or settings has begun and did not end, so the steps in it no "
+                "longer belong to its results. Run the same mmluss discover command again, to its end; what is in "
+                f"{self.out / 'labels'} and {self.out / 'model.pth'} is of the run before"
+            )
 
     @property
     def steps(self) -> dict[str, Path]:
@@ -53,8 +88,7 @@ class RunFolder:
     @property
     def photos(self) -> list[str]:
         """Paths of the photos below the photo folder."""
-        text = (self.out / "work" / "photos.txt").read_text(encoding="utf-8", errors="surrogateescape")
-        return text.splitlines()
+        return read_photo_list(self.photo_list)
 
     @property
     def label_maps(self) -> list[Path]:
@@ -83,6 +117,5 @@ class RunFolder:
 
     def centroids_and_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Centroids ``(K, C)`` float32 and embeddings ``(M, C)`` float16 or float32, a memory map."""
-        centroids = np.load(self.step("labels") / CENTROIDS, allow_pickle=False)
-        rows = np.load(self.out / "work" / "embeddings" / "embeddings.npy", mmap_mode="r", allow_pickle=False)
-        return centroids, rows
+        rows = np.load(self.embedding_folder / EMBEDDINGS, mmap_mode="r", allow_pickle=False)
+        return read_centroids(self.step("labels") / CENTROIDS).numpy(), rows

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmluss.apis.results.photo_table import PhotoTable
 from mmluss.apis.steps.training_folder import training_records
+from mmluss.clustering.kmeans import normalize_rows
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.visualization.report import ClusterFacts, Curve, Histogram, MapPoint, Picture, ReportFacts
 from mmluss.visualization.report.embedding_map import embedding_map
@@ -65,7 +66,7 @@ def cluster_facts(
         pictures: Where the galleries come from.
     """
     shares = table.shares()
-    directions = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
+    directions = normalize_rows(centroids)
     similarity = directions @ directions.T
     np.fill_diagonal(similarity, -np.inf)
     photos = np.bincount(table.cluster, minlength=len(names))

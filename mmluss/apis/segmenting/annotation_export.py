@@ -128,8 +128,10 @@ def _write(path: Path, content: bytes) -> Path:
 
 
 def _coco(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[int], out: Path) -> Path:
-    from pycocotools import mask as coco_mask
-
+    try:
+        from pycocotools import mask as coco_mask
+    except ImportError as error:
+        raise RuntimeError(f"{error.name} is missing; COCO files need: pip install 'mmluss[export]'") from error
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for photo in photos:

@@ -131,9 +131,11 @@ class Segmenter:
             photo: A file, or ``(H, W, 3)`` uint8 RGB.
 
         Raises:
-            ValueError: If a file cannot be read; the message names it.
+            ValueError: If a file cannot be read; the message names it. If an array is no such photo.
         """
         image = photo if isinstance(photo, np.ndarray) else read_photo(photo, max_side=None)
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"a photo is (H, W, 3) uint8 RGB with a pixel or more, not {image.shape} {image.dtype}")
         return self._segment(image)
 
     def stream(
@@ -247,7 +249,10 @@ def find_model(source: str | Path) -> tuple[Path, Path | None]:
     if not source.is_dir():
         raise FileNotFoundError(f"{source} is no checkpoint, and no folder of a finished run")
     folder = RunFolder(source)
-    return folder.checkpoint, folder.names_file
+    finished = source / "model.pth"
+    # While the steps are done for other results, these are still in one piece.
+    checkpoint = finished if folder.changing.exists() and finished.is_file() else folder.checkpoint
+    return checkpoint, folder.names_file
 
 
 def _stored_names(checkpoint: dict[str, Any], num_clusters: int) -> ClusterNames:

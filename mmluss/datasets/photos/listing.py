@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmluss.datasets.photos.reading import read_photo
-from mmluss.utils.atomic_files import write_csv
+from mmluss.utils.atomic_files import replace_file, write_csv
 from mmluss.utils.image_files import is_photo
 
 # What systems and programs put beside photos; nobody would miss these.
@@ -50,6 +50,19 @@ class PhotoList:
         write_csv(path, ("path", "reason"), ((file.path, file.reason) for file in self.skipped))
 
 
+def write_photo_list(path: str | Path, photos: Iterable[str]) -> None:
+    """Write paths of photos to a text file, one a line; names need not be text."""
+    with replace_file(path) as file:
+        file.write("".join(f"{photo}\n" for photo in photos).encode(errors="surrogateescape"))
+
+
+def read_photo_list(path: str | Path) -> list[str]:
+    """Paths of photos in a text file, one a line."""
+    text = Path(path).read_bytes().decode(errors="surrogateescape")
+    # splitlines() also splits at characters that names may have.
+    return [line.removesuffix("\r") for line in text.split("\n") if line.strip("\r")]
+
+
 def list_photos(
     root: str | Path,
     leave_out: Iterable[str | Path] = (),
@@ -60,8 +73,7 @@ def list_photos(
     """All photos below a folder.
 
     Sub-folders of any depth count, linked ones too, each once; hidden files and folders and folders of results do not.
-    A file with the suffix
-    of a photo that cannot be read is named in ``skipped``, and so is every other file.
+    A file with the suffix of a photo that cannot be read is named in ``skipped``, and so is every other file.
 
     Args:
         root: The folder.
@@ -93,7 +105,9 @@ def list_photos(
             if name.startswith(".") or name.lower() in _NO_PHOTOS:
                 continue
             path = Path(os.path.relpath(os.path.join(folder, name), root)).as_posix()
-            if is_photo(name):
+            if "\n" in path:
+                found.skipped.append(SkippedFile(path, "its name has a line break"))
+            elif is_photo(name):
                 found.photos.append(path)
             else:
                 found.skipped.append(SkippedFile(path, "not a photo by its suffix"))

@@ -10,7 +10,7 @@ from mmseg.registry import DATASETS
 
 from mmluss.datasets.categories import cluster_metainfo, palette
 from mmluss.datasets.label_codec import IGNORE_INDEX
-from mmluss.datasets.photos.listing import list_photos
+from mmluss.datasets.photos.listing import list_photos, read_photo_list
 from mmluss.utils.image_files import PHOTO_SUFFIXES
 from mmluss.utils.safe_paths import leads_out
 
@@ -74,7 +74,7 @@ class PhotoFolderDataset(BaseSegDataset):
         if self.photo_list is None:
             photos = list_photos(self.data_root, check=False).photos
         else:
-            photos = Path(self.photo_list).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            photos = read_photo_list(self.photo_list)
         outside = [path for path in photos if leads_out(path)]
         if outside:
             raise ValueError(f"{self.photo_list}: {outside[0]!r} is no path below {self.data_root}")

@@ -25,7 +25,8 @@ def write_report(facts: ReportFacts, path: str | Path) -> Path:
     """
     page = render_report(facts)
     with replace_file(path) as file:
-        file.write(page.encode())
+        # Names of files need not be text.
+        file.write(page.encode(errors="replace"))
     return Path(path)
 
 

@@ -46,3 +46,10 @@ def test_most_typical_first(label_maps):
 def test_label_maps_of_another_run_are_named(label_maps):
     with pytest.raises(ValueError, match=r"3\.png holds the id 300, but there are 3 clusters"):
         make_photo_table(np.ones((4, 2), np.float32), np.ones((3, 2)), label_maps)
+
+
+def test_no_photo_is_of_a_cluster_without_centroid(label_maps):
+    embeddings = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], np.float32)
+    table = make_photo_table(embeddings, np.concatenate([np.zeros((298, 2)), np.eye(2)]), label_maps)
+    assert table.cluster.tolist() == [299, 300, 299, 300]
+    assert np.isfinite(table.typicality).all() and np.isfinite(table.margin).all()

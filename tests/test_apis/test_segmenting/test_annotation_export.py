@@ -3,6 +3,7 @@
 
 import csv
 import dataclasses
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -130,3 +131,9 @@ def test_xml_has_no_place_for_some_names(photos, tmp_path, form, name):
     with pytest.raises(ValueError, match=r"XML has no place for some character of this name. Rename the photo"):
         export_annotations([dataclasses.replace(photos[0], name=name)], NAMES, tmp_path / "out", form)
     assert not list((tmp_path / "out").rglob("*.xml"))
+
+
+def test_coco_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    with pytest.raises(RuntimeError, match=r"pycocotools is missing; COCO files need: pip install 'mmluss\[export\]'"):
+        export_annotations([], ClusterNames.default(2), tmp_path, "coco")

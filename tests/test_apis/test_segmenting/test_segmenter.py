@@ -136,6 +136,15 @@ def test_device_is_where_the_model_is(tiny_checkpoint):
         Segmenter(tiny_checkpoint("linear"), device="nodevice")
 
 
+@pytest.mark.parametrize("shape", [(40, 60), (40, 60, 4), (0, 60, 3), (1, 40, 60, 3)])
+def test_an_array_is_a_photo_or_an_error(tiny_checkpoint, shape):
+    segmenter = Segmenter(tiny_checkpoint("pixel shuffle"))
+    with pytest.raises(ValueError, match=r"a photo is \(H, W, 3\) uint8 RGB with a pixel or more, not"):
+        segmenter(np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match="float32"):
+        segmenter(np.zeros((40, 60, 3), np.float32))
+
+
 def test_what_is_no_model_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere is no checkpoint, and no folder"):
         find_model(tmp_path / "nowhere")

@@ -2,9 +2,11 @@
 import csv
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 
-from mmluss.datasets.photos import list_photos
+from mmluss.datasets.photos import PhotoFolderDataset, list_photos, read_photo_list, write_photo_list
 from tests.helpers.messy_folder import BAD, GOOD
 
 
@@ -46,6 +48,25 @@ def test_progress_sees_every_photo(messy_folder):
 
     list_photos(messy_folder, progress=progress)
     assert set(seen) == GOOD | BAD.keys() - {"notes.txt"}
+
+
+def test_names_with_odd_characters_stay_whole(tmp_path):
+    names = ["a\x85b.jpg", "c\u2028d.jpg", "e\x0cf.jpg"]
+    for name in (*names, "line\nbreak.jpg"):
+        cv2.imwrite(str(tmp_path / "photo.jpg"), np.full((48, 64, 3), 99, np.uint8))
+        (tmp_path / "photo.jpg").rename(tmp_path / name)
+    found = list_photos(tmp_path)
+    assert found.photos == names
+    assert [(file.path, file.reason) for file in found.skipped] == [("line\nbreak.jpg", "its name has a line break")]
+    write_photo_list(tmp_path / "list.txt", found.photos)
+    assert read_photo_list(tmp_path / "list.txt") == names
+    dataset = PhotoFolderDataset(str(tmp_path), photo_list=str(tmp_path / "list.txt"), pipeline=[])
+    assert [dataset.get_data_info(index)["relative_path"] for index in range(3)] == names
+
+
+def test_lists_of_other_systems_are_read(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"a.jpg\r\nb.jpg\r\n\r\n")
+    assert read_photo_list(tmp_path / "list.txt") == ["a.jpg", "b.jpg"]
 
 
 def test_no_folder_is_named(tmp_path):
