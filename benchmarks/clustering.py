@@ -48,7 +48,7 @@ def write_rows(path: Path, size: Size) -> None:
 
 def ours(rows: np.ndarray, clusters: int) -> float:
     """Mean squared distance to the nearest centroid, after k-means from one start."""
-    return kmeans(rows, clusters, ROUNDS, restarts=1).objective
+    return kmeans(rows, clusters, iterations=ROUNDS, restarts=1).objective
 
 
 def faiss_kmeans(rows: np.ndarray, clusters: int) -> float:

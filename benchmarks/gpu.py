@@ -164,7 +164,7 @@ class Measurement:
         rows = normalize_rows(np.random.default_rng(0).standard_normal((count, channels), np.float32))
         on_device = torch.from_numpy(rows).to(self.device)
         sides = dict(
-            ours=lambda: kmeans(rows, clusters, ROUNDS, restarts=1),
+            ours=lambda: kmeans(rows, clusters, iterations=ROUNDS, restarts=1),
             peer=partial(torch_kmeans, on_device, clusters),
             limit=lambda: [on_device @ on_device[:clusters].T for _ in range(ROUNDS + 1)],
         )

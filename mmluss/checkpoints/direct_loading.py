@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from mmluss.checkpoints.encoder_search import FoundWeights, find_weights
 from mmluss.checkpoints.files import peek_checkpoint, read_checkpoint, unreadable_named
 from mmluss.checkpoints.imagenetseg_checkpoints import has_segmentation_head, imagenetseg_to_mmluss
-from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_checkpoint_kind, shorten
+from mmluss.checkpoints.kinds import CheckpointKind, checkpoint_weights, detect_checkpoint_kind
 from mmluss.checkpoints.pass_checkpoints import PASS_KINDS, pass_to_mmluss
 from mmluss.checkpoints.published_files import FileRole, PublishedFile
+from mmluss.utils.listings import shorten
 
 LEAST_FILLED = 0.5
 """Share of a backbone's weights that a file must have at least."""

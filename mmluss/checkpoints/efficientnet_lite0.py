@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mmluss.checkpoints.kinds import shorten
+from mmluss.utils.listings import shorten
 
 # Preprocessing these weights were trained with: RGB, (pixel - 127) / 128.
 EFFICIENTNET_LITE0_MEAN = (127.0, 127.0, 127.0)

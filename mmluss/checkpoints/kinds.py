@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmluss.utils.listings import shorten
+
 _CONTAINERS = ("state_dict", "model", "teacher")
 _OPTIONAL_NAMES = ("queue.embeddings",)
 _SIZED_WHILE_RUNNING = ("queue.embeddings", "decode_head.centroids")
@@ -136,12 +138,6 @@ def _refuse(state_dict: Mapping[str, Tensor], own: Mapping[str, Tensor], source:
     reason = f"is a {kind.value}; a {expected.value} is expected" if kind is not expected else "does not fit the model"
     listed = "; ".join(f"{what}: {shorten(names)}" for what, names in differences.items() if names)
     raise ValueError(f"{source} {reason}. {listed[0].upper()}{listed[1:]}.")
-
-
-def shorten(names: list[str], limit: int = 5) -> str:
-    """The first names of a list, and how many more there are."""
-    shown = ", ".join(names[:limit])
-    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
 
 
 def _has(state_dict: Mapping[str, Tensor], mark: str) -> bool:

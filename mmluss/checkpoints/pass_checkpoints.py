@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mmluss.checkpoints.kinds import CheckpointKind, detect_checkpoint_kind, shorten
+from mmluss.checkpoints.kinds import CheckpointKind, detect_checkpoint_kind
+from mmluss.utils.listings import shorten
 
 PASS_KINDS = (CheckpointKind.PASS_PRETRAIN, CheckpointKind.PASS_PIXEL_ATTENTION, CheckpointKind.PASS_FINETUNE)
 _OUR_KINDS = (CheckpointKind.PRETRAINER, CheckpointKind.PIXEL_ATTENTION_SEGMENTOR, CheckpointKind.SEGMENTOR)

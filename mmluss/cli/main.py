@@ -14,6 +14,8 @@ from rich.progress import track
 from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, MODEL_FORMATS, SAVED, Saved, check_saved
 from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
 
+_AGAIN = dict(discover="the same command goes on where it was")
+_ANEW = "the same command begins anew"
 Command = Callable[[argparse.Namespace, Console], None]
 
 
@@ -120,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from mmluss.apis.tools.endings import one_line_endings
 
     try:
-        with one_line_endings(getattr(args, "out", "") or ".", "the same command goes on where it was"):
+        with one_line_endings(getattr(args, "out", "") or ".", _AGAIN.get(args.command, _ANEW)):
             args.run(args, console)
     except (ValueError, OSError, RuntimeError) as error:
         if args.verbose:
@@ -196,7 +198,10 @@ def _segment(args: argparse.Namespace, console: Console) -> None:
     done = segment_files(segmenter, photos, args.out, args.save, args.workers, _progress("segmenting", console))
     show_skipped(done, None, console, limit=None)
     console.print(
-        f"{len(done.photos)} photos segmented; {', '.join(args.save)} in {args.out}", highlight=False, soft_wrap=True
+        f"{len(done.photos)} photos segmented; {', '.join(args.save)} in {args.out}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
 
 

@@ -25,7 +25,12 @@ def show_skipped(photos: PhotoList, table: Path | None, console: Console, limit:
     for file in shown:
         console.print(f"  left out: {file.path} ({file.reason})", highlight=False, markup=False, soft_wrap=True)
     if len(shown) < len(photos.skipped):
-        console.print(f"  ... and {len(photos.skipped) - len(shown)} more in {table}", highlight=False, soft_wrap=True)
+        console.print(
+            f"  ... and {len(photos.skipped) - len(shown)} more in {table}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def show_clusters(folder: RunFolder, console: Console) -> None:

@@ -6,6 +6,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 
 from mmluss.clustering.settings import PseudoLabelSettings
+from mmluss.utils.listings import shorten
 
 
 def check_inputs(dataset: BaseDataset, settings: PseudoLabelSettings, validation: BaseDataset | None) -> None:
@@ -63,10 +64,9 @@ def check_clusters(sizes: np.ndarray) -> None:
             "images copies of each other, or did training collapse (its log tells)?"
         )
     if len(empty):
-        listed = ", ".join(map(str, empty[:5])) + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
         MMLogger.get_current_instance().warning(
-            f"{len(empty)} of {len(sizes)} clusters hold no image (number {listed}), as images or their embeddings "
-            "repeat: take out copies of images, or give PseudoLabelHook a smaller num_clusters."
+            f"{len(empty)} of {len(sizes)} clusters hold no image (number {shorten(empty.tolist())}), as images or "
+            "their embeddings repeat: take out copies of images, or give PseudoLabelHook a smaller num_clusters."
         )
 
 

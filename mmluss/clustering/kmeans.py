@@ -58,6 +58,7 @@ def normalize_rows(rows: np.ndarray) -> np.ndarray:
 def kmeans(
     rows: np.ndarray,
     num_clusters: int,
+    *,
     iterations: int = 20,
     restarts: int = 30,
     seed: int = 0,

@@ -39,7 +39,7 @@ def find_landmarks(rows: np.ndarray | CenteredRows, count: int, seed: int) -> np
     drawn: np.ndarray | slice = slice(None)
     if len(rows) > count * ROWS_PER_LANDMARK:
         drawn = np.sort(np.random.default_rng(seed).choice(len(rows), count * ROWS_PER_LANDMARK, replace=False))
-    return kmeans(rows[drawn], count, LANDMARK_ITERATIONS, restarts=1, seed=seed).centroids
+    return kmeans(rows[drawn], count, iterations=LANDMARK_ITERATIONS, restarts=1, seed=seed).centroids
 
 
 def landmark_weights(rows: Rows, landmarks: np.ndarray) -> csr_matrix:

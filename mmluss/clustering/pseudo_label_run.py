@@ -221,14 +221,10 @@ class PseudoLabelRun:
         )
         return kmeans(
             rows,
-            settings.num_clusters,
-            settings.iterations,
-            settings.restarts,
-            settings.seed,
-            self.work_folder / "restarts",
-            key,
-            settings.kmeans_start,
-            settings.spherical,
+            start=settings.kmeans_start,
+            restart_folder=self.work_folder / "restarts",
+            key=key,
+            **settings.chosen("num_clusters", "iterations", "restarts", "seed", "spherical"),
         )
 
     def _spectral(self, rows: np.ndarray) -> KMeansResult:

@@ -28,8 +28,9 @@ class PseudoLabelSettings:
         num_clusters: K, the number of clusters.
         threshold: A number in 0..1; "val": the best mIoU on validation images with masks; "otsu": from the scores of
             the training images alone.
-        threshold_step: Distance of the thresholds 0..0.80 that "val" tries. The mean attention of a shortly trained
-            model varies by a few hundredths only and wants finer ones than the published 0.01.
+        threshold_step: Distance of the thresholds that "val" tries: 0..0.80, of relative scores to 0.95. The mean
+            attention of a shortly trained model varies by a few hundredths only and wants finer ones than the published
+            0.01.
         crop_size: Side in pixels of the center crop that gives an image's embedding, None for the whole image.
         clustering: "kmeans", the published method, or "spectral", on the graph of nearest neighbors.
         neighbors: Nearest neighbors of an image in that graph.

@@ -100,7 +100,6 @@ def spectral_vectors(
     num_landmarks: int | None = None,
     seed: int = 0,
     path: str | Path | None = None,
-    max_graph_rows: int = MAX_GRAPH_ROWS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Spectral embedding of what tells embeddings from their mean: by the graph of all of them, or by landmarks.
 
@@ -108,11 +107,10 @@ def spectral_vectors(
         rows: As for ``spectral_clusters``.
         dimensions: Vectors.
         neighbors: As for ``spectral_clusters``.
-        num_landmarks: Landmarks in place of the graph; by default none up to ``max_graph_rows`` rows, and four times
+        num_landmarks: Landmarks in place of the graph; by default none up to ``MAX_GRAPH_ROWS`` rows, and four times
             the dimensions, at least 400, beyond.
         seed: Seed of the landmarks.
         path: The ``.npy`` file for vectors that landmarks give; None keeps them in memory.
-        max_graph_rows: The graph of so many rows at most.
 
     Returns:
         ``(M, dimensions)`` and ``(dimensions + 1,)`` ascending eigenvalues.
@@ -120,7 +118,7 @@ def spectral_vectors(
     Raises:
         ValueError: Too few rows for so many dimensions or landmarks.
     """
-    if num_landmarks is None and len(rows) > max_graph_rows:
+    if num_landmarks is None and len(rows) > MAX_GRAPH_ROWS:
         num_landmarks = min(len(rows), max(400, 4 * dimensions))
     centered = CenteredRows(rows)
     if num_landmarks is None:
@@ -131,13 +129,13 @@ def spectral_vectors(
 def spectral_clusters(
     rows: np.ndarray,
     num_clusters: int,
+    *,
     neighbors: int = 10,
     num_landmarks: int | None = None,
     iterations: int = 20,
     restarts: int = 30,
     seed: int = 0,
     folder: str | Path | None = None,
-    max_graph_rows: int = MAX_GRAPH_ROWS,
 ) -> SpectralResult:
     """Cluster embeddings by the graph of what tells them from their mean; centroids are the clusters' mean embeddings.
 
@@ -154,7 +152,6 @@ def spectral_clusters(
         seed: Seed of landmarks and k-means.
         folder: Finished restarts and, with landmarks, the vectors are kept here; the caller gives another folder to
             other rows or settings.
-        max_graph_rows: The graph of so many rows at most.
 
     Raises:
         ValueError: Too few rows for so many clusters, neighbors or landmarks; or rows that are not finite.
@@ -166,14 +163,14 @@ def spectral_clusters(
         )
     check_rows(rows, num_clusters)
     path = None if folder is None else Path(folder, "spectral_vectors.npy")
-    vectors, eigenvalues = spectral_vectors(rows, num_clusters, neighbors, num_landmarks, seed, path, max_graph_rows)
+    vectors, eigenvalues = spectral_vectors(rows, num_clusters, neighbors, num_landmarks, seed, path)
     found = kmeans(
         vectors,
         num_clusters,
-        iterations,
-        restarts,
-        seed,
-        None if folder is None else Path(folder, "restarts"),
+        iterations=iterations,
+        restarts=restarts,
+        seed=seed,
+        restart_folder=None if folder is None else Path(folder, "restarts"),
         start="k-means++",
     )
     return _nearest_means(rows, found.assignments, num_clusters, eigenvalues)

@@ -1,7 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """ImageNet-S, and any folder of images in its layout, as an mmseg data set."""
 
-import json
 import os.path as osp
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.datasets.label_folder import MANIFEST, PIXEL_LABELS
 from mmluss.datasets.split_folder import Problem, Sample, folder_categories, list_folder, scan_split
 from mmluss.datasets.transforms.loading import read_image_size
+from mmluss.utils.atomic_files import read_json
 
 SPLITS = ("train", "train-full", "train-semi", "validation", "test")
 SPLITS_WITH_MASKS = ("train-semi", "validation")
@@ -246,8 +246,7 @@ def _clusters_of(label_root: str | bool | None) -> int | None:
     manifest = osp.join(label_root, MANIFEST) if isinstance(label_root, str) else ""
     if not osp.isfile(manifest):
         return None
-    with open(manifest, encoding="utf-8") as file:
-        return json.load(file).get("settings", {}).get("num_clusters")
+    return read_json(manifest).get("settings", {}).get("num_clusters")
 
 
 def _data_info(sample: Sample) -> dict:

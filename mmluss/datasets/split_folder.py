@@ -11,6 +11,7 @@ from os.path import isdir, join
 from typing import NamedTuple
 
 from mmluss.utils.image_files import IMAGE_SUFFIXES, is_image, is_photo
+from mmluss.utils.listings import shorten
 
 _LABEL_SUFFIXES = frozenset({".png"})
 _SPLITS_THAT_NAME_CATEGORIES = ("train", "validation", "train-semi", "test")
@@ -88,17 +89,13 @@ def unread_photos(folder: str, listing: Listing, nested: bool) -> Iterator[Probl
     for name in listing.folders if nested else ():
         photos = sorted(_photos_below(join(folder, name)))
         if photos:
-            yield Problem(join(folder, name), "photos in a folder that is not read", f"{_first_of(photos)}; {_MOVE}")
+            yield Problem(join(folder, name), "photos in a folder that is not read", f"{shorten(photos, 1)}; {_MOVE}")
 
 
 def _photos_below(folder: str) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (os.path.relpath(join(parent, name), folder) for name in names if is_photo(name))
-
-
-def _first_of(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def folder_categories(data_root: str) -> tuple[str, ...]:

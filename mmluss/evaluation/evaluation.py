@@ -180,7 +180,7 @@ class Evaluation:
         if isinstance(counts, ThresholdSweep):
             sweep = counts.compute(matching)
             chosen = dict(threshold=sweep["best_threshold"])
-            match, counts = sweep["matching"][sweep["best_index"]], counts.at(sweep["best_index"])
+            match, counts = sweep["matches"][sweep["best_index"]], counts.at(sweep["best_index"])
         else:
             match = find_matching(counts, matching)
         scores, classes = compute_scores(counts, match)

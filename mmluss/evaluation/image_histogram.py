@@ -19,6 +19,9 @@ from mmluss.datasets.label_codec import IGNORE_INDEX
 Map = TypeVar("Map", np.ndarray, torch.Tensor)
 
 F_BETA_SQUARED = 0.3
+SIZES = ("S", "MS", "ML", "L")
+LARGEST_SHARES = (5, 25, 50)
+"""Of an image in percent, for the groups of sizes but the last."""
 
 _MOST_IDS = 1 << 20
 
@@ -240,10 +243,6 @@ def frame_mask(shape: tuple[int, int], width: int) -> np.ndarray:
     mask = np.ones(shape, bool)
     mask[width : shape[0] - width, width : shape[1] - width] = False
     return mask
-
-
-SIZES = ("S", "MS", "ML", "L")
-LARGEST_SHARES = (5, 25, 50)
 
 
 def size_split(pixels: np.ndarray, total: int) -> np.ndarray:

@@ -17,6 +17,10 @@ UNMATCHED = -1
 _MOST_ID = 0xFFFF
 
 
+MATCH_FILE = "match.json"
+"""Where a matching is kept, beside the scores, and in an archive for the evaluation server."""
+
+
 def assign_one_to_one(counts: np.ndarray) -> np.ndarray:
     """One-to-one assignment of predicted ids to categories with the largest total count.
 

@@ -14,7 +14,8 @@ from mmluss.evaluation.image_histogram import SIZES
 from mmluss.evaluation.matching import UNMATCHED, assign_majority, assign_one_to_one
 
 PACKAGES = ("mmluss", "mmsegmentation", "mmengine", "mmcv", "torch", "numpy", "scipy", "opencv-python")
-
+SCORES_FILE = "scores.json"
+"""Where the scores of a test are kept."""
 
 Matching = Literal["image", "pixel", "majority", "identity"]
 

@@ -4,7 +4,7 @@
 import os
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,19 @@ from rich.progress import track
 
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.evaluation.folder import PredictionError, label_names, listing
-from mmluss.evaluation.matching import UNMATCHED, match_to_json
+from mmluss.evaluation.matching import MATCH_FILE, UNMATCHED, match_to_json
 from mmluss.utils.atomic_files import replace_file
 from mmluss.utils.image_files import image_size, is_image
+
+METHOD_TITLES = (
+    "Method name",
+    "Training data",
+    "Training scheme",
+    "Networks",
+    "Paper/Project link",
+    "Method description",
+)
+"""Beginnings of the lines of ``method.txt``, in the order of the fields of ``Method``."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +53,7 @@ class Method:
         Raises:
             ValueError: If a field is empty or holds a line break.
         """
-        fields = {
-            "Method name": self.name,
-            "Training data": self.training_data,
-            "Training scheme": self.training_scheme,
-            "Networks": self.networks,
-            "Paper/Project link": self.link,
-            "Method description": self.description,
-        }
+        fields = dict(zip(METHOD_TITLES, astuple(self), strict=True))
         for title, value in fields.items():
             if not value.strip() or len(value.splitlines()) != 1:
                 raise ValueError(f"method.txt: {title!r} must be one line of text, not {value!r}")
@@ -63,7 +66,7 @@ def read_method(path: str | os.PathLike) -> Method:
     Raises:
         ValueError: If it has not the six lines, in order.
     """
-    titles = ("Method name", "Training data", "Training scheme", "Networks", "Paper/Project link", "Method description")
+    titles = METHOD_TITLES
     lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     starts = [line.startswith(f"{title}: ") for line, title in zip(lines, titles, strict=False)]
     if len(lines) != len(titles) or not all(starts):
@@ -160,6 +163,6 @@ def write_submission(
             archive.writestr(zipfile.ZipInfo(f"{parent}/"), b"")
         archive.writestr(zipfile.ZipInfo("method.txt"), method.text())
         if match is not None:
-            archive.writestr(zipfile.ZipInfo("match.json"), match_to_json(match))
+            archive.writestr(zipfile.ZipInfo(MATCH_FILE), match_to_json(match))
         for name in track(sorted(names), "Packing"):
             archive.writestr(zipfile.ZipInfo(f"{name}.png"), Path(folder, f"{name}.png").read_bytes())

@@ -10,6 +10,8 @@ from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from mmluss.datasets.label_codec import IGNORE_INDEX
+
 # Of ImageNet's red, green and blue, in 0..255.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
@@ -38,7 +40,7 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         mean: Sequence[float] = MEAN,
         std: Sequence[float] = STD,
         bgr_to_rgb: bool = True,
-        seg_pad_val: int = 1000,
+        seg_pad_val: int = IGNORE_INDEX,
         size_divisor: int | None = None,
         crop_std: Sequence[float] | None = None,
         channels_last: bool = False,

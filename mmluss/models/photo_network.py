@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.onnx.operators import shape_as_tensor
 
-from mmluss.models.fine_tuning.luss_segmentor import LUSSSegmentor, foreground_logits, naming_settings
+from mmluss.models.fine_tuning.luss_segmentor import LUSSSegmentor, foreground_logits, naming_settings, size_limits
 from mmluss.models.fine_tuning.resized_argmax import argmax_in_blocks
 from mmluss.models.pixel_attention.pixel_attention_segmentor import PixelAttentionSegmentor
 
@@ -98,7 +98,7 @@ class PhotoNetwork(nn.Module):
 
     def _logit_labels(self, logits: Tensor, size: Tensor) -> Tensor:
         test_cfg = self.model.test_cfg or {}
-        working = _limited(size, test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height"))
+        working = _limited(size, *size_limits(test_cfg))
         pixels = _pixels(working)
         naming = naming_settings(test_cfg)
         if any(naming.values()):

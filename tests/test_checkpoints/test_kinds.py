@@ -10,8 +10,8 @@ from mmluss.checkpoints.kinds import (
     check_state_dict,
     checkpoint_weights,
     detect_checkpoint_kind,
-    shorten,
 )
+from mmluss.utils.listings import shorten
 
 RESNET = ["conv1.weight", "layer1.0.conv1.weight"]
 

@@ -279,7 +279,7 @@ def test_spectral_clusters_are_those_of_the_graph(photo_root, tmp_path):
     manifest = run.run()
     assert manifest["settings"]["clustering"] == "spectral" and manifest["clustering"]["accuracy"] == 1
     rows = np.load(tmp_path / "clustering" / "embeddings.npy")
-    expected = spectral_clusters(rows, 3, 4, restarts=3)
+    expected = spectral_clusters(rows, 3, neighbors=4, restarts=3)
     np.testing.assert_array_equal(np.load(tmp_path / "centroids.npy"), expected.centroids)
     [kept] = (tmp_path / "clustering").glob("spectral_*")
     assert len(list((kept / "restarts").glob("*.npz"))) == 3

@@ -117,7 +117,7 @@ def test_sweep_at_one_threshold_is_the_plain_metric(images: list, threshold: flo
     counts = counted(cut)
     match = find_matching(counts, "image")
     result = sweep.compute()
-    np.testing.assert_array_equal(result["matching"][0], match)
+    np.testing.assert_array_equal(result["matches"][0], match)
     scores, _ = compute_scores(sweep.at(0), match)
     assert scores == pytest.approx(compute_scores(counts, match)[0], nan_ok=True)
     assert result["miou"][0] == pytest.approx(scores["mIoU"])

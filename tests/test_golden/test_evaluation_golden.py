@@ -101,7 +101,7 @@ def test_all_scores_at_every_threshold(case) -> None:
     assert result["best_index"] == arrays["best_index"]
     assert result["best_threshold"] == arrays["best_threshold"]
     for index in np.flatnonzero(arrays["curve_unique"]):
-        match, counts = result["matching"][index], sweep.at(index)
+        match, counts = result["matches"][index], sweep.at(index)
         shared = counts.shared_images()
         assert shared[np.arange(len(shared)), match[1:] - 1].sum() == arrays["curve_total"][index]
         assert_match(match[1:] - 1, arrays["curve_forced_match"][index])

@@ -14,7 +14,7 @@ def test_objective_and_agreement(case, dtype):
     arrays, settings = case.arrays, case.settings
     reference = arrays["results"][arrays["results"][:, 0] == RESTARTS]
     rows = normalize_rows(arrays["X"]).astype(dtype)
-    found = kmeans(rows, settings["k"], settings["iterations"], RESTARTS, seed=0)
+    found = kmeans(rows, settings["k"], iterations=settings["iterations"], restarts=RESTARTS, seed=0)
     exact = normalize_rows(arrays["X"])
     objective = ((exact - found.centroids[found.assignments]) ** 2).sum(axis=1).mean()
     assert objective <= case.limit("objective") * reference[:, 2].max()

@@ -13,7 +13,8 @@ from mmengine.logging import MMLogger
 
 from mmluss.checkpoints.conversion import convert_checkpoint
 from mmluss.checkpoints.imagenetseg_checkpoints import imagenetseg_to_mmluss, left_out_names
-from mmluss.checkpoints.kinds import CheckpointKind, shorten
+from mmluss.checkpoints.kinds import CheckpointKind
+from mmluss.utils.listings import shorten
 
 EXPECTED = {
     "resnet": [CheckpointKind.SEMI_RESNET],

@@ -18,10 +18,20 @@ from mmluss.apis.results.run_folder import RunFolder
 from mmluss.apis.steps.label_run import read_suggestion, write_pseudo_labels, write_suggestion
 from mmluss.apis.steps.self_training import (
     AGREEMENT,
-    round_name,
     train_in_rounds,
 )
 from mmluss.apis.steps.step_launcher import StepLauncher
+from mmluss.apis.steps.step_names import (
+    CHOICE_OF_CLUSTERS,
+    CHOICE_TITLE,
+    FINETUNE_TITLE,
+    LABELS_TITLE,
+    PIXEL_ATTENTION,
+    PIXEL_ATTENTION_TITLE,
+    PRETRAIN,
+    PRETRAIN_TITLE,
+    round_name,
+)
 from mmluss.apis.steps.step_screen import StepScreen
 from mmluss.apis.steps.steps import StepResult, StepRunner
 from mmluss.apis.steps.tool_steps import ToolSteps
@@ -34,7 +44,7 @@ from mmluss.utils.fingerprints import file_state, settings_fingerprint
 
 
 class Discovery:
-    r"""A discovery in a folder of results; run again, it does what is not done yet or what other settings change.
+    """A discovery in a folder of results; run again, it does what is not done yet or what other settings change.
 
     ``OUT/work`` holds the steps, ``OUT/logs`` all that they print, ``OUT/skipped.csv`` the files that were left out,
     and ``OUT/run.json`` which steps the results come from. Another number of clusters or threshold keeps features and
@@ -47,10 +57,6 @@ class Discovery:
         console: Where progress is shown.
         verbose: Show everything that the steps print instead of a line each.
         processes: How many processes train together, each on a GPU of its own if there are some.
-
-    Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If there are too few photos, or fewer than clusters.
     """
 
     def __init__(
@@ -75,12 +81,15 @@ class Discovery:
         self.tools: ToolSteps
 
     def run(self) -> dict[str, Any]:
-        r"""Do all that is not done.
+        """Do all that is not done.
 
         Returns:
             The content of ``OUT/run.json``.
 
         Raises:
+            FileNotFoundError: If there is no such folder, or no such network to start from.
+            ValueError: If there are too few photos, fewer than two for each cluster, or files that cannot be used, with
+                ``strict``; or if a network to start from does not fit.
             RuntimeError: If a step failed; the message ends with the reason.
         """
         work, backbone = self.out / "work", self.settings.backbone
@@ -160,7 +169,7 @@ class Discovery:
 
     def _pretrain(self) -> StepResult:
         starts = [self.configs.start.checkpoint]
-        return self.tools.train("1_pretrain", self.configs.pretrain(), starts, title="learning what they share")
+        return self.tools.train(PRETRAIN, self.configs.pretrain(), starts, title=PRETRAIN_TITLE)
 
     def _begun_from(self, pretrained: StepResult | None) -> tuple[Path | None, Path]:
         """Checkpoint of step 1, if there is one, and the one that has the backbone's weights."""
@@ -170,7 +179,7 @@ class Discovery:
     def _attend(self, pretrained: StepResult | None) -> StepResult:
         checkpoint, backbone = self._begun_from(pretrained)
         cfg = self.configs.pixel_attention(checkpoint)
-        return self.tools.train("2_pixel_attention", cfg, [backbone], title="finding where to look")
+        return self.tools.train(PIXEL_ATTENTION, cfg, [backbone], title=PIXEL_ATTENTION_TITLE)
 
     def _label_cfg(self, num_clusters: int, attention: StepResult) -> Config:
         return self.configs.labels(num_clusters, attention.folder / "config.py", self.folder.embedding_folder)
@@ -180,14 +189,16 @@ class Discovery:
             return self.settings.clusters
         # How many are made plays no part in counting them.
         cfg, checkpoint = self._label_cfg(2, attention), last_checkpoint(attention.folder)
-        outputs, title = ["clusters.json"], "counting kinds of things"
-        suggested = self.tools.call("3_clusters", cfg, checkpoint, write_suggestion, outputs, title)
+        work, outputs = write_suggestion, ["clusters.json"]
+        suggested = self.tools.call(
+            CHOICE_OF_CLUSTERS, cfg, checkpoint, work, outputs, CHOICE_TITLE, writes_labels=False
+        )
         return int(read_suggestion(suggested.folder)["num_clusters"])
 
     def _label(self, attention: StepResult, num_clusters: int) -> StepResult:
         name, cfg = f"4_labels_{self._key(num_clusters)}", self._label_cfg(num_clusters, attention)
         checkpoint = last_checkpoint(attention.folder)
-        return self.tools.call(name, cfg, checkpoint, write_pseudo_labels, LABEL_OUTPUTS, "outlining things")
+        return self.tools.call(name, cfg, checkpoint, write_pseudo_labels, LABEL_OUTPUTS, LABELS_TITLE)
 
     def _finetune(self, pretrained: StepResult | None, labels: StepResult, num_clusters: int) -> list[StepResult]:
         checkpoint, backbone = self._begun_from(pretrained)
@@ -195,15 +206,15 @@ class Discovery:
         def title(text: str, number: int) -> str:
             return text if number == 1 else f"{text}, round {number}"
 
-        def finetune(number: int, labels: StepResult, _draft: bool) -> StepResult:
+        def finetune(number: int, labels: StepResult) -> StepResult:
             name = round_name(f"5_finetune_{self._key(num_clusters)}", number)
             cfg = self.configs.finetune(num_clusters, checkpoint, labels.folder / PIXEL_LABELS)
             starts = [backbone, labels.folder / (LABEL_CHECKPOINT if number == 1 else AGREEMENT)]
-            return self.tools.train(name, cfg, starts, title=title("learning to outline them", number))
+            return self.tools.train(name, cfg, starts, title=title(FINETUNE_TITLE, number))
 
         def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
             name = round_name(f"4_labels_{self._key(num_clusters)}", number)
-            return self.tools.relabel(name, model, before, title("outlining things", number))
+            return self.tools.relabel(name, model, before, title(LABELS_TITLE, number))
 
         return train_in_rounds(labels, self.settings.most_rounds, finetune, relabel)
 

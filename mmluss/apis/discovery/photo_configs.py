@@ -6,6 +6,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmluss.apis.tools.data_folders import score_nothing
+
 LEAST_PHOTOS = 20
 # For mmseg's inferencers, which look for this loader; the data set reads photos by LoadPhoto in its place.
 _LOAD_PHOTO = dict(type="LoadImageFromFile", color_type="color", imdecode_backend="pillow")
@@ -76,7 +78,7 @@ def training_size(photos: int, quick: bool = False, processes: int = 1) -> Train
 
 
 def read_photos(cfg: Config, photos: dict[str, Any]) -> None:
-    r"""Have all data sets of a step config read photos: a ``PhotoFolderDataset``.
+    """Have all data sets of a step config read photos: a ``PhotoFolderDataset``.
 
     Args:
         cfg: Changed in place; there are no masks, so validation is taken out, and tests write predictions only.
@@ -89,10 +91,8 @@ def read_photos(cfg: Config, photos: dict[str, Any]) -> None:
             ]
             cfg[loader].dataset = dict(type="PhotoFolderDataset", pipeline=pipeline, **photos)
             cfg[loader].num_workers = 2
-    for part in ("dataloader", "evaluator", "cfg"):
-        cfg[f"val_{part}"] = None
+    score_nothing(cfg)
     if cfg.get("test_dataloader") is not None:
-        cfg.test_evaluator = dict(type="LUSSMetric", has_masks=False)
         cfg.test_pipeline = cfg.test_dataloader.dataset.pipeline
         cfg.tta_pipeline = [_LOAD_PHOTO, *cfg.tta_pipeline[1:]]
 

@@ -15,6 +15,7 @@ from mmluss.apis.results.run_report import PhotoPictures, report_facts, threshol
 from mmluss.apis.segmenting.segment_files import segment_files
 from mmluss.apis.segmenting.segmenter import Segmenter
 from mmluss.apis.steps.label_run import read_suggestion
+from mmluss.apis.steps.step_names import CHOICE_OF_CLUSTERS, FINETUNE_TITLE, PIXEL_ATTENTION_TITLE, PRETRAIN_TITLE
 from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.datasets.label_folder import read_label_manifest
@@ -108,14 +109,14 @@ def _write_report(folder: RunFolder, names: ClusterNames, table: PhotoTable, tit
     manifest = read_label_manifest(folder.step("labels"), ["threshold"])
     others: dict[str, Any] = dict(threshold_facts(manifest))
     if run["settings"]["clusters"] == "auto":
-        found = read_suggestion(folder.out / "work" / "3_clusters")
+        found = read_suggestion(folder.out / "work" / CHOICE_OF_CLUSTERS)
         others["criterion"] = Curve(
             np.array(found["counts"]), np.array(found["gaps"]), "clusters", "eigengap", found["num_clusters"]
         )
     titles = dict(
-        pretrain="learning what they share",
-        pixel_attention="finding where to look",
-        finetune="learning to outline them",
+        pretrain=PRETRAIN_TITLE,
+        pixel_attention=PIXEL_ATTENTION_TITLE,
+        finetune=FINETUNE_TITLE,
     )
     folders = {title: folder.steps[name] for name, title in titles.items() if name in folder.steps}
     with open(folder.out / "skipped.csv", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:

@@ -18,9 +18,9 @@ from mmluss.apis.tools.mmseg_tools import find_config
 from mmluss.checkpoints.conversion import convert_checkpoint
 from mmluss.checkpoints.efficientnet_lite0 import efficientnet_lite0_to_timm, installed_efficientnet_lite0
 from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
-from mmluss.checkpoints.kinds import shorten
 from mmluss.models.backbones.feature_channels import feature_channels
 from mmluss.utils.fingerprints import file_fingerprint
+from mmluss.utils.listings import shorten
 
 _PREFIXES = (None, "backbone")
 _PROBE_SIDE = 448
@@ -95,6 +95,7 @@ def foreign_start(config: str, checkpoint: str | Path, folder: Path) -> Starting
     path = find_config(config)
     cfg = Config.fromfile(path)
     backbone, preprocessor = _backbone_config(cfg, path), _preprocessor(cfg)
+    # A file that cannot be read is told of before a network is built.
     read_checkpoint(checkpoint)
     network = MODELS.build(backbone)
     try:

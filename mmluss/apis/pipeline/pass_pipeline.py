@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """All steps of PASS in a row, each by mmseg's own train and test tools, with controls measured in the same run."""
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,18 +20,29 @@ from mmluss.apis.pipeline.pipeline_config import (
     step_config,
     without_validation,
 )
-from mmluss.apis.pipeline.pipeline_report import FINETUNE, PIXEL_ATTENTION, TEST, write_pipeline_report
+from mmluss.apis.pipeline.pipeline_report import write_pipeline_report
 from mmluss.apis.pipeline.raw_color import score_raw_color
 from mmluss.apis.pipeline.result_panel import TestedModel, draw_result_panel
-from mmluss.apis.steps.self_training import AGREEMENT, round_name, train_in_rounds
-from mmluss.apis.steps.step_figures import SCORES, label_figures, last_values, main_scores
+from mmluss.apis.steps.self_training import AGREEMENT, train_in_rounds
+from mmluss.apis.steps.step_figures import label_figures, last_values, main_scores
 from mmluss.apis.steps.step_launcher import StepLauncher
+from mmluss.apis.steps.step_names import (
+    FINETUNE,
+    PIXEL_ATTENTION,
+    PIXEL_LABELS_TEST,
+    PRETRAIN,
+    SUBMISSION_STEP,
+    TEST,
+    round_name,
+)
 from mmluss.apis.steps.step_screen import StepScreen
 from mmluss.apis.steps.steps import StepResult, StepRunner
 from mmluss.apis.steps.submission_step import SUBMISSION, submission_step
-from mmluss.apis.steps.tool_steps import MATCH, SUBMISSION_STEP, ToolSteps
+from mmluss.apis.steps.tool_steps import ToolSteps
 from mmluss.apis.steps.training_folder import backbone_of, last_checkpoint
 from mmluss.datasets.label_folder import LABEL_CHECKPOINT, LABEL_OUTPUTS, PIXEL_LABELS
+from mmluss.evaluation.matching import MATCH_FILE
+from mmluss.evaluation.scores import SCORES_FILE
 from mmluss.utils.atomic_files import read_json, write_json
 from mmluss.utils.fingerprints import folder_fingerprint
 from mmluss.utils.image_files import count_images
@@ -113,7 +125,7 @@ class PASSPipeline:
         """
         pretrained = self._pretrain()
         labels = self._label(PIXEL_ATTENTION, pretrained)
-        label_scores = self.tools.test("2_pixel_labels_test", labels, LABEL_CHECKPOINT) if self.scored else None
+        label_scores = self.tools.test(PIXEL_LABELS_TEST, labels, LABEL_CHECKPOINT) if self.scored else None
         finetuned = self._finetune("3_", pretrained, labels)
         miou = {} if label_scores is None else self._scored_steps(label_scores, finetuned)
         report = dict(
@@ -162,8 +174,8 @@ class PASSPipeline:
         labels, final = folder / PIXEL_ATTENTION, folder / round_name(FINETUNE, rounds)
         final_test = folder / round_name(TEST, rounds)
         return draw_result_panel(
-            TestedModel(labels / "config.py", labels / LABEL_CHECKPOINT, folder / "2_pixel_labels_test" / MATCH),
-            TestedModel(final / "config.py", last_checkpoint(final), final_test / MATCH),
+            TestedModel(labels / "config.py", labels / LABEL_CHECKPOINT, folder / PIXEL_LABELS_TEST / MATCH_FILE),
+            TestedModel(final / "config.py", last_checkpoint(final), final_test / MATCH_FILE),
             folder / "panel.png",
             **self.cfg.get("panel", {}),
         )
@@ -194,9 +206,9 @@ class PASSPipeline:
 
         def work(folder: Path) -> None:
             datasets = [DATASETS.build(dict(cfg, pipeline=[])) for cfg in (train_cfg, test_cfg)]
-            write_json(folder / SCORES, dict(scores=score_raw_color(*datasets)))
+            write_json(folder / SCORES_FILE, dict(scores=score_raw_color(*datasets)))
 
-        result = self.steps.run("c3_raw_color", dict(data=self.data), work, main_scores, [SCORES])
+        result = self.steps.run("c3_raw_color", dict(data=self.data), work, main_scores, [SCORES_FILE])
         return "k-means on raw color", result
 
     def _step_cfg(self, step: Literal["pretrain", "pixel_attention", "finetune"]) -> Config:
@@ -206,7 +218,7 @@ class PASSPipeline:
         cfg = self._step_cfg("pretrain")
         if self.warm_start is not None:
             cfg.model.backbone.init_cfg = backbone_of(self.warm_start)
-        return self.tools.train("1_pretrain", cfg, [self.warm_start], lambda folder: last_values(folder, "loss", "i2i"))
+        return self.tools.train(PRETRAIN, cfg, [self.warm_start], lambda folder: last_values(folder, "loss", "i2i"))
 
     def _label(self, name: str, pretrained: StepResult | None, untrained: bool = False) -> StepResult:
         cfg = self._step_cfg("pixel_attention")
@@ -227,9 +239,9 @@ class PASSPipeline:
         """Step 3 of each round; names of steps begin with the prefix."""
         checkpoint = self.warm_start if pretrained is None else last_checkpoint(pretrained.folder)
 
-        def finetune(number: int, labels: StepResult, draft: bool) -> StepResult:
+        def finetune(number: int, labels: StepResult, is_draft: bool = False) -> StepResult:
             cfg = self._step_cfg("finetune")
-            if draft:
+            if is_draft:
                 change_config(cfg, self.draft)
             cfg.model.backbone.init_cfg = backbone_of(checkpoint)
             set_labels_to_learn(cfg, labels.folder / PIXEL_LABELS, self.num_clusters)
@@ -242,7 +254,8 @@ class PASSPipeline:
         def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
             return self.tools.relabel(round_name(f"{prefix}labels", number), model, before)
 
-        return train_in_rounds(labels, self.rounds, finetune, relabel, drafts=bool(self.draft))
+        draft = partial(finetune, is_draft=True) if self.draft else None
+        return train_in_rounds(labels, self.rounds, finetune, relabel, draft)
 
     @property
     def _label_row(self) -> str:

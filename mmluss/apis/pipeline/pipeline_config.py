@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmluss.apis.tools.data_folders import read_from
+from mmluss.apis.tools.data_folders import read_from, score_nothing
 from mmluss.apis.tools.mmseg_tools import find_config
 from mmluss.apis.tools.named_hooks import name_project_hooks
 from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
@@ -134,9 +134,7 @@ def without_validation(cfg: Config, data_root: str) -> None:
         cfg: Config of step 3; changed in place.
         data_root: Folder of the data set.
     """
-    for part in ("dataloader", "evaluator", "cfg"):
-        cfg[f"val_{part}"] = None
-    cfg.test_evaluator = dict(type="LUSSMetric", has_masks=False)
+    score_nothing(cfg)
     cfg.test_dataloader.dataset.label_root = False
     if not Path(data_root, "validation").is_dir():
         cfg.test_dataloader.dataset.split = "train"

@@ -10,19 +10,18 @@ import numpy as np
 from mmluss.apis.results.clustered_images import read_clustered_images
 from mmluss.apis.results.photo_table import make_photo_table
 from mmluss.apis.results.run_report import PhotoPictures, report_facts, threshold_facts, training_losses
-from mmluss.apis.steps.self_training import round_name
-from mmluss.apis.steps.step_figures import SCORES
+from mmluss.apis.steps.step_names import FINETUNE, PIXEL_ATTENTION, PRETRAIN, TEST, round_name
 from mmluss.apis.steps.training_folder import last_checkpoint
 from mmluss.checkpoints.files import read_checkpoint
 from mmluss.datasets.categories import cluster_names
 from mmluss.datasets.label_folder import read_label_manifest
 from mmluss.datasets.transforms.loading import read_stored_image
+from mmluss.evaluation.scores import SCORES_FILE
 from mmluss.utils.atomic_files import read_json
 from mmluss.visualization.report import write_report
 
 MOST_IMAGES = 4000
 """Images that are looked at; of more, a sample."""
-PIXEL_ATTENTION, FINETUNE, TEST = "2_pixel_attention", "3_finetune", "4_test"
 
 
 def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: int = 0) -> Path:
@@ -38,7 +37,7 @@ def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: in
     """
     work_dir = Path(work_dir)
     rounds = report.get("rounds", 1)
-    curves = {"step 1": "1_pretrain", "step 2.1": PIXEL_ATTENTION, "step 3": FINETUNE}
+    curves = {"step 1": PRETRAIN, "step 2.1": PIXEL_ATTENTION, "step 3": FINETUNE}
     curves |= {f"step 3, round {number}": round_name(FINETUNE, number) for number in range(2, rounds + 1)}
     labels = work_dir / PIXEL_ATTENTION
     images = read_clustered_images(labels)
@@ -61,7 +60,7 @@ def write_pipeline_report(work_dir: str | Path, report: dict[str, Any], seed: in
         seed,
         losses=training_losses({title: work_dir / name for title, name in curves.items()}),
         **threshold_facts(manifest),
-        **_scores(work_dir / round_name(TEST, rounds) / SCORES, len(centroids)),
+        **_scores(work_dir / round_name(TEST, rounds) / SCORES_FILE, len(centroids)),
     )
     return write_report(facts, work_dir / "report" / "index.html")
 

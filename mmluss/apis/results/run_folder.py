@@ -40,7 +40,10 @@ class RunFolder:
         """
         path = self.run_file
         if not path.is_file():
-            raise FileNotFoundError(f"{self.out} is no folder of a finished run: run.json is not in it")
+            raise FileNotFoundError(
+                f"{self.out} is no folder of a finished run: run.json is not in it. mmluss discover "
+                "PHOTOS --out OUT makes one, and goes on with one that was interrupted"
+            )
         return read_json(path, ("photos", "num_clusters", "settings", "steps"))
 
     @property

@@ -11,6 +11,7 @@ from mmluss.apis.results.photo_table import PhotoTable
 from mmluss.apis.steps.training_folder import training_records
 from mmluss.clustering.kmeans import normalize_rows
 from mmluss.datasets.label_codec import read_label_map
+from mmluss.utils.listings import shorten
 from mmluss.visualization.report import ClusterFacts, Curve, Histogram, MapPoint, Picture, ReportFacts
 from mmluss.visualization.report.embedding_map import embedding_map
 from mmluss.visualization.report.pictures import bright_palette, outlined_photo
@@ -100,8 +101,8 @@ def run_warnings(table: PhotoTable) -> list[str]:
     photos = np.bincount(table.cluster, minlength=table.pixels.shape[1])[1:]
     empty = np.flatnonzero(photos == 0) + 1
     if len(empty):
-        listed = ", ".join(map(str, empty[:10])) + (", ..." if len(empty) > 10 else "")
-        warnings.append(f"{len(empty)} of {len(photos)} clusters have no photo (ids {listed}): try fewer clusters.")
+        ids = shorten(empty.tolist(), 10)
+        warnings.append(f"{len(empty)} of {len(photos)} clusters have no photo (ids {ids}): try fewer clusters.")
     return warnings
 
 

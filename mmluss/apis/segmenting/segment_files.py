@@ -15,7 +15,7 @@ from mmluss.apis.segmenting.segmenter import Segmentation, Segmenter
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.photos import PhotoList, SkippedFile, list_photos
 from mmluss.utils.atomic_files import replace_file, write_json
-from mmluss.utils.safe_paths import leads_out
+from mmluss.utils.safe_paths import leads_out, path_below
 from mmluss.visualization.report.pictures import bright_palette, outlined_photo
 
 OVERLAY_SIDE = 1600
@@ -89,19 +89,13 @@ def segment_files(
             done.photos.append(name)
             for kind in kinds:
                 folder = Path(out, kind) if len(kinds) > 1 else Path(out)
-                target = _below(folder, name)
+                target = path_below(folder, name)
                 writing.append(pool.submit(_SAVE[kind], result, target, palette))
             while len(writing) > 4 * threads:
                 writing.pop(0).result()
         for future in writing:
             future.result()
     return done
-
-
-def _below(folder: Path, name: str) -> Path:
-    """A path in the folder, whatever the photo's name leads to."""
-    parts = [part for part in Path(name).parts if part not in ("..", ".", "/", Path(name).anchor)]
-    return folder.joinpath(*parts)
 
 
 def _longer(path: Path, suffix: str) -> Path:

@@ -23,41 +23,36 @@ AGREED = 0.9
 """Labels of two rounds that agree this well train as good a model again."""
 
 
-def round_name(step: str, number: int) -> str:
-    """Name of a step in a round; the first round's are those of a pipeline without further ones."""
-    return step if number == 1 else f"{step}_round{number}"
-
-
 def train_in_rounds(
     labels: StepResult,
     rounds: int,
-    finetune: Callable[[int, StepResult, bool], StepResult],
+    finetune: Callable[[int, StepResult], StepResult],
     relabel: Callable[[int, StepResult, StepResult], StepResult],
-    drafts: bool = False,
+    draft: Callable[[int, StepResult], StepResult] | None = None,
 ) -> list[StepResult]:
     """Fine-tune on the labels of step 2, then again on those of each model before, until they no longer change.
 
     Args:
         labels: Step 2, with ``pixel_labels`` in its folder.
         rounds: How often step 3 is done at most, 1 or more.
-        finetune: Does step 3; given the round's number, the step that wrote its labels, and whether it is a draft.
+        finetune: Does step 3; given the round's number and the step that wrote its labels.
         relabel: Labels the training images for a round; given its number, the model and the labels before. Its figures
             hold ``agreement``, see ``settle_labels``.
-        drafts: Whether models of all rounds but the last only label, so that a cheaper one will do. Labels that no
-            longer change then make the next round the last one, and else end the rounds.
+        draft: The same at less cost, for all rounds but the last, whose models only label. Labels that no longer change
+            then make the next round the last one; without drafts they end the rounds.
 
     Returns:
         Step 3 of each round.
     """
-    draft = drafts and rounds > 1
-    finetuned = [finetune(1, labels, draft)]
+    first = finetune if draft is None or rounds == 1 else draft
+    finetuned = [first(1, labels)]
     for number in range(2, rounds + 1):
         labels = relabel(number, finetuned[-1], labels)
         settled = float(labels.figures["agreement"]) >= AGREED
-        if settled and not drafts:
+        if settled and draft is None:
             break
-        draft = drafts and number < rounds and not settled
-        finetuned.append(finetune(number, labels, draft))
+        is_last = settled or number == rounds
+        finetuned.append((finetune if draft is None or is_last else draft)(number, labels))
         if settled:
             break
     return finetuned

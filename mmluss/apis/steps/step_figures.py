@@ -5,14 +5,13 @@ from pathlib import Path
 
 from mmluss.apis.steps.training_folder import last_record
 from mmluss.datasets.label_folder import read_label_manifest
+from mmluss.evaluation.scores import SCORES_FILE
 from mmluss.utils.atomic_files import read_json
-
-SCORES = "scores.json"
 
 
 def main_scores(folder: Path) -> dict[str, float | str]:
     """The main scores of a test."""
-    scores = read_json(folder / SCORES, ["scores"])["scores"]
+    scores = read_json(folder / SCORES_FILE, ["scores"])["scores"]
     return {name: scores[name] for name in ("mIoU", "Acc", "FMeasure")}
 
 

@@ -252,7 +252,8 @@ def number_of_processes(gpus: int | None = None) -> int:
     if gpus is None:
         return max(1, available)
     if gpus < 1 or 0 < available < gpus:
-        raise ValueError(f"--gpus {gpus}: this machine has {available}")
+        most = f"1 to {available}" if available else "1 or more processes, on CPUs"
+        raise ValueError(f"--gpus {gpus}: this machine has {available} GPUs; give {most}")
     return gpus
 
 

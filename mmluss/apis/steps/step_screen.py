@@ -73,7 +73,8 @@ class TrainingShare:
 
     def __call__(self) -> float:
         """The share, 0..1."""
-        record = last_record(folder_at_work(self.folder), "step")
+        # A record of validation has the epoch as its step, and no learning rate.
+        record = last_record(folder_at_work(self.folder), "step", "lr")
         return 0.0 if record is None else record["step"] / self.iterations
 
 

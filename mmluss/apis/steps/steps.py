@@ -94,7 +94,9 @@ class StepRunner:
                 record.begin(name, inputs, seconds=spent)
             missing = [output for output in outputs if not (folder / output).exists()]
             if missing:
-                raise FileNotFoundError(f"{name} ended without {', '.join(missing)} in {folder}: see its log there.")
+                raise FileNotFoundError(
+                    f"{name} ended without {', '.join(missing)} in {folder}: its log, or what it printed, says why"
+                )
             done = dict(seconds=spent, figures=figures(folder))
             record.finish(name, inputs, done)
             place.complete_replacement(name)

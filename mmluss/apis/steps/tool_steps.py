@@ -9,8 +9,9 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmluss.apis.steps.self_training import AGREEMENT, agreement_figures, relabel_images
-from mmluss.apis.steps.step_figures import SCORES, main_scores
+from mmluss.apis.steps.step_figures import main_scores
 from mmluss.apis.steps.step_launcher import StepLauncher
+from mmluss.apis.steps.step_names import SUBMISSION_STEP
 from mmluss.apis.steps.step_screen import FileShare, StepScreen, TrainingShare
 from mmluss.apis.steps.steps import StepResult, StepRunner
 from mmluss.apis.steps.submission_step import SUBMISSION, SubmissionStep
@@ -18,13 +19,16 @@ from mmluss.apis.steps.training_folder import checkpoint_fingerprint, config_for
 from mmluss.apis.tools.mmseg_tools import write_config
 from mmluss.apis.tools.tool_processes import call_in_process
 from mmluss.datasets.label_folder import PIXEL_LABELS
+from mmluss.evaluation.matching import MATCH_FILE
+from mmluss.evaluation.scores import SCORES_FILE
 from mmluss.utils.fingerprints import file_fingerprint, settings_fingerprint
 
 Figures = Callable[[Path], dict[str, float | str]]
 Watch = Callable[[], None] | None
 
-MATCH = "match.json"
-SUBMISSION_STEP = "5_submission"
+
+def _unknown() -> float:
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class ToolSteps:
         function: Callable[[str, str, str], None],
         outputs: Sequence[str],
         title: str | None = None,
+        writes_labels: bool = True,
     ) -> StepResult:
         """Call a function of the package in a process of its own.
 
@@ -94,6 +99,7 @@ class ToolSteps:
             function: Given the paths of the config, of the checkpoint and of the step's folder.
             outputs: Files without which it is not done.
             title: As for ``train``.
+            writes_labels: Whether it writes a label map for each image, which tells how far it is.
         """
 
         def work(folder: Path, watch: Watch) -> None:
@@ -101,7 +107,8 @@ class ToolSteps:
             call_in_process(title or name, function, arguments, self._log(name), watch)
 
         hashes = self._hashes(cfg, checkpoint)
-        return self._run(name, hashes, work, outputs=outputs, title=title, share=self._label_share(name))
+        share = self._label_share(name) if writes_labels else _unknown
+        return self._run(name, hashes, work, outputs=outputs, title=title, share=share)
 
     def test(self, name: str, trained: StepResult, checkpoint: str | None = None) -> StepResult:
         """Score a model on the validation images.
@@ -115,11 +122,11 @@ class ToolSteps:
         cfg = config_for_test(trained.folder)
 
         def work(folder: Path, watch: Watch) -> None:
-            cfg.test_evaluator.update(scores_file=str(folder / SCORES), match_file=str(folder / MATCH))
+            cfg.test_evaluator.update(scores_file=str(folder / SCORES_FILE), match_file=str(folder / MATCH_FILE))
             self._launch_test(name, cfg, path, folder, watch)
 
         hashes = self._hashes(cfg) | dict(checkpoint=checkpoint_fingerprint(path))
-        return self._run(name, hashes, work, main_scores, [SCORES, MATCH])
+        return self._run(name, hashes, work, main_scores, [MATCH_FILE])
 
     def relabel(self, name: str, model: StepResult, before: StepResult, title: str | None = None) -> StepResult:
         """Label the training images with a fine-tuned model, for another round.
@@ -149,7 +156,7 @@ class ToolSteps:
             model: The step that trained the final model.
             tested: The step that matched its clusters with categories.
         """
-        path, match_file = last_checkpoint(model.folder), tested.folder / MATCH
+        path, match_file = last_checkpoint(model.folder), tested.folder / MATCH_FILE
         cfg = config_for_test(model.folder)
         hashes = self._hashes(cfg) | dict(method=settings_fingerprint(asdict(submission.method)))
         hashes |= dict(checkpoint=checkpoint_fingerprint(path), match=file_fingerprint(match_file))
@@ -170,7 +177,7 @@ class ToolSteps:
         figures: Figures = lambda _: {},
         outputs: Sequence[str] = (),
         title: str | None = None,
-        share: Callable[[], float] = lambda: 0.0,
+        share: Callable[[], float] = _unknown,
     ) -> StepResult:
         """Run a step with its line on the screen."""
         line = nullcontext() if self.screen is None else self.screen.step(title or name.replace("_", " "), share)

@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Where a step's config reads its data."""
+"""Where a step's config reads its data, and what of it there are masks for."""
 
 from mmengine.config import Config
 
@@ -25,6 +25,18 @@ def read_from(cfg: Config, data_root: str) -> int:
     for dataset in datasets:
         dataset["data_root"] = data_root
     return len(datasets)
+
+
+def score_nothing(cfg: Config) -> None:
+    """Take validation out of a config, where there are no masks; a test then writes or draws predictions.
+
+    Args:
+        cfg: Changed in place.
+    """
+    for part in ("dataloader", "evaluator", "cfg"):
+        cfg[f"val_{part}"] = None
+    if cfg.get("test_dataloader") is not None:
+        cfg.test_evaluator = dict(type="LUSSMetric", has_masks=False)
 
 
 def _moved(path: str, former: set[str], data_root: str) -> str:

@@ -7,6 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmluss.datasets.label_codec import IGNORE_INDEX, read_label_map
+from mmluss.utils.listings import shorten
 
 
 def size_problem(shape: tuple[int, ...], image_shape: tuple[int, ...]) -> str | None:
@@ -45,8 +46,7 @@ def id_problem(ids: np.ndarray, max_id: int | None) -> str | None:
     strays = present[(present > max_id) & (present != IGNORE_INDEX)]
     if strays.size == 0:
         return None
-    listed = ", ".join(map(str, strays[:5])) + (", ..." if strays.size > 5 else "")
-    return f"id out of range ({listed}; ids are 0..{max_id} and {IGNORE_INDEX})"
+    return f"id out of range ({shorten(strays.tolist())}; ids are 0..{max_id} and {IGNORE_INDEX})"
 
 
 def read_stored_image(path: str) -> np.ndarray:

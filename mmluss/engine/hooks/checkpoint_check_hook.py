@@ -10,8 +10,9 @@ from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
 from mmluss.checkpoints.direct_loading import LEAST_FILLED
-from mmluss.checkpoints.kinds import check_covers, checkpoint_weights, shorten
+from mmluss.checkpoints.kinds import check_covers, checkpoint_weights
 from mmluss.engine.tested_model import tested_model
+from mmluss.utils.listings import shorten
 
 
 @HOOKS.register_module()

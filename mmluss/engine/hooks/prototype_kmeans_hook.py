@@ -47,7 +47,7 @@ class PrototypeKMeansHook(Hook):
                 f"{len(embeddings)} embeddings cannot make {len(weight)} prototypes: lower model.num_prototypes or "
                 "leave out PrototypeKMeansHook."
             )
-        found = kmeans(embeddings, len(weight), self.iterations, self.restarts, self.seed)
+        found = kmeans(embeddings, len(weight), iterations=self.iterations, restarts=self.restarts, seed=self.seed)
         with torch.no_grad():
             weight.copy_(torch.from_numpy(found.centroids))
 

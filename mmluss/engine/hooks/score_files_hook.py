@@ -9,7 +9,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from mmluss.evaluation import LUSSMetric
-from mmluss.evaluation.scores import MATCHINGS
+from mmluss.evaluation.matching import MATCH_FILE
+from mmluss.evaluation.scores import MATCHINGS, SCORES_FILE
 
 
 @HOOKS.register_module()
@@ -31,6 +32,6 @@ class ScoreFilesHook(Hook):
     def _set_files(evaluator: Evaluator, folder: Path) -> None:
         for metric in evaluator.metrics:
             if isinstance(metric, LUSSMetric):
-                metric.scores_file = metric.scores_file or str(folder / "scores.json")
+                metric.scores_file = metric.scores_file or str(folder / SCORES_FILE)
                 if metric.matching in MATCHINGS:
-                    metric.match_file = metric.match_file or str(folder / "match.json")
+                    metric.match_file = metric.match_file or str(folder / MATCH_FILE)

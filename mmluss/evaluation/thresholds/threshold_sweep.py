@@ -166,7 +166,7 @@ class ThresholdSweep:
         return {
             "thresholds": self.thresholds.copy(),
             "miou": miou,
-            "matching": match,
+            "matches": match,
             "best_index": best,
             "best_threshold": float(self.thresholds[best]),
             "best_miou": float(miou[best]),

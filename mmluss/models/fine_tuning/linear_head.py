@@ -8,6 +8,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.models.fine_tuning.pixel_cross_entropy import pixel_accuracy
 from mmluss.models.weight_init import KAIMING_CONV
 
@@ -38,7 +39,7 @@ class LinearHead(BaseDecodeHead):
         upsampling: int = 1,
         label_stride: int | None = 2,
         loss_upsampling: int = 1,
-        ignore_index: int = 1000,
+        ignore_index: int = IGNORE_INDEX,
         dropout_ratio: float = 0.0,
         init_cfg: dict | None = KAIMING_CONV,
         **kwargs: Any,

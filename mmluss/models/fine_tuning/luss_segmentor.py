@@ -3,7 +3,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -100,7 +100,7 @@ class LUSSSegmentor(EncoderDecoder):
         """
         test_cfg = self.test_cfg or {}
         refine = self._refinement()
-        limits = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
+        limits = size_limits(test_cfg)
         naming = naming_settings(test_cfg)
         if refine is None and not any(naming.values()):
             return label_map(logits, size, *limits)
@@ -113,6 +113,11 @@ class LUSSSegmentor(EncoderDecoder):
             found = refine(photo, foreground.detach().cpu().numpy(), 0.5, (labels.shape[0], labels.shape[1]))
             kept = torch.from_numpy(found).to(labels.device)
         return torch.where(kept, labels, 0)
+
+
+def size_limits(test_cfg: dict) -> tuple[int, Literal["height", "long"]]:
+    """Largest side in pixels at which label maps are made, and which side that is, as a ``test_cfg`` has them."""
+    return test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
 
 
 def naming_settings(test_cfg: dict) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class PixelAttentionHead(BaseModule):
 
     Attributes:
         centroids: ``(K, C)`` float32, empty before clustering.
-        threshold: Foreground threshold on the mean attention, scalar in [0, 1], NaN before clustering.
+        threshold: Threshold of the foreground score, scalar in [0, 1], NaN before clustering.
 
     Raises:
         ValueError: If ``foreground`` or ``pooling`` is unknown, or ``image_evidence`` no number of 0 or more.
@@ -83,7 +83,7 @@ class PixelAttentionHead(BaseModule):
 
         Args:
             centroids: ``(K, C)``, need not be normalized.
-            threshold: Pixels whose mean attention is below become 0 ("other").
+            threshold: Pixels whose foreground score is below become 0 ("other").
 
         Raises:
             ValueError: If the centroids have another width than the feature map or are not finite.
@@ -160,7 +160,7 @@ class PixelAttentionHead(BaseModule):
             feature_map: ``(B, C, h, w)``.
 
         Returns:
-            Clusters in 1..K, int64, and scores in [0, 1], float32, each ``(B, 4 * h, 4 * w)``.
+            Clusters in 1..K, int64, and scores in [0, 1], float32, each ``(B, upsampling * h, upsampling * w)``.
 
         Raises:
             RuntimeError: If the head holds no centroids.

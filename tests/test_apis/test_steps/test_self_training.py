@@ -1,5 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from mmluss.apis.steps.self_training import (
     agreement_figures,
     label_agreement,
     relabel_images,
-    round_name,
     settle_labels,
     train_in_rounds,
 )
+from mmluss.apis.steps.step_names import round_name
 from mmluss.apis.steps.steps import StepResult
 from mmluss.apis.steps.training_folder import checkpoint_fingerprint
 from mmluss.datasets.label_codec import read_label_map, write_label_map
@@ -101,14 +102,15 @@ def run_rounds(tmp_path, rounds: int, agreements: list[float], drafts: bool = Fa
         calls.append(name)
         return StepResult(name, tmp_path, 0.0, figures)
 
-    def finetune(number: int, labels: StepResult, draft: bool) -> StepResult:
-        return step(f"{round_name('draft' if draft else 'train', number)} on {labels.name}")
+    def finetune(number: int, labels: StepResult, name: str = "train") -> StepResult:
+        return step(f"{round_name(name, number)} on {labels.name}")
 
     def relabel(number: int, model: StepResult, before: StepResult) -> StepResult:
         assert model.name.endswith(before.name)
         return step(round_name("labels", number), agreement=agreements[number - 2])
 
-    done = train_in_rounds(StepResult("labels", tmp_path, 0.0), rounds, finetune, relabel, drafts)
+    draft = partial(finetune, name="draft") if drafts else None
+    done = train_in_rounds(StepResult("labels", tmp_path, 0.0), rounds, finetune, relabel, draft)
     return [result.name for result in done], calls
 
 

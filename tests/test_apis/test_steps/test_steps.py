@@ -109,7 +109,7 @@ def test_files_name_the_folder_that_they_end_up_in(tmp_path):
 def test_shares_are_those_of_the_work_beside_old_results(tmp_path):
     def work(folder):
         (folder / "1" / "vis_data").mkdir(parents=True)
-        (folder / "1" / "vis_data" / "scalars.json").write_text('{"step": 8, "loss": 1}\n')
+        (folder / "1" / "vis_data" / "scalars.json").write_text('{"step": 8, "lr": 1}\n')
         (folder / "labels").mkdir()
         for index in range(4):
             (folder / "labels" / f"{index}.png").touch()
@@ -118,7 +118,7 @@ def test_shares_are_those_of_the_work_beside_old_results(tmp_path):
     def look(folder):
         assert shares[0]() == shares[1]() == 0
         (folder / "1" / "vis_data").mkdir(parents=True)
-        (folder / "1" / "vis_data" / "scalars.json").write_text('{"step": 2, "loss": 1}\n')
+        (folder / "1" / "vis_data" / "scalars.json").write_text('{"step": 2, "lr": 1}\n')
         (folder / "labels").mkdir()
         (folder / "labels" / "0.png").touch()
         assert [share() for share in shares] == [0.2, 0.25]

@@ -51,6 +51,10 @@ def test_last_record_has_all_keys(folder, keys, expected):
 
 def test_share_of_a_training(folder):
     assert TrainingShare(folder, 12)() == 0.25
+    # After a validation, whose step is the epoch.
+    path = folder / "20260103_000000" / "vis_data" / "scalars.json"
+    path.write_text(json.dumps(dict(step=1, mIoU=40.0)) + "\n")
+    assert TrainingShare(folder, 12)() == 0.25
     assert TrainingShare(folder / "nowhere", 12)() == 0
 
 

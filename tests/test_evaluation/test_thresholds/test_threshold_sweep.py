@@ -32,7 +32,7 @@ def test_sweep_equals_one_pass_for_each_threshold(scenes, thresholds, num: int, 
     sweep = sweep_over(images, num, thresholds, num_clusters=num_clusters, all_scores=True)
     result = sweep.compute()
     for index in range(0, len(thresholds), 1 + len(thresholds) // 4):
-        match = result["matching"][index]
+        match = result["matches"][index]
         counts = counts_at(images, num, thresholds[index], num_clusters)
         shared = counts.shared_images()
         np.testing.assert_array_equal(sweep.at(index).shared_images(), shared)
@@ -59,10 +59,10 @@ def test_every_matching_gives_its_miou(scenes, matching: str) -> None:
         match = find_matching(counts, matching)
         shared = counts.shared_images() if matching == "image" else counts.shared_pixels()
         if matching in ("majority", "identity"):
-            np.testing.assert_array_equal(result["matching"][index], match)
+            np.testing.assert_array_equal(result["matches"][index], match)
         else:
             rows = np.arange(4)
-            total = shared[rows, result["matching"][index][1:] - 1].sum()
+            total = shared[rows, result["matches"][index][1:] - 1].sum()
             assert total == shared[rows, match[1:] - 1].sum()
 
 
@@ -93,7 +93,7 @@ def test_tensors_give_the_same_sweep(scenes) -> None:
     left, right = (sweep_over(some, 4, GRIDS[2], all_scores=True) for some in (images, tensors))
     np.testing.assert_array_equal(left.compute()["miou"], right.compute()["miou"])
     for index in (0, 33, 70):
-        match = left.compute()["matching"][index]
+        match = left.compute()["matches"][index]
         expected = compute_scores(left.at(index), match)[0]
         assert compute_scores(right.at(index), match)[0] == pytest.approx(expected, nan_ok=True)
 
@@ -103,9 +103,9 @@ def test_merging_parts_equals_the_whole(scenes) -> None:
     whole = sweep_over(images, 4, GRIDS[2], all_scores=True)
     left, right = (sweep_over(images[i::2], 4, GRIDS[2], all_scores=True) for i in range(2))
     left.merge(pickle.loads(pickle.dumps(right)))
-    np.testing.assert_array_equal(left.compute()["matching"], whole.compute()["matching"])
+    np.testing.assert_array_equal(left.compute()["matches"], whole.compute()["matches"])
     np.testing.assert_array_equal(left.compute()["miou"], whole.compute()["miou"])
-    match = whole.compute()["matching"][20]
+    match = whole.compute()["matches"][20]
     expected = compute_scores(whole.at(20), match)[0]
     assert compute_scores(left.at(20), match)[0] == pytest.approx(expected, nan_ok=True)
 
