@@ -13,6 +13,7 @@ from rich.progress import track
 
 from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, MODEL_FORMATS, SAVED, Saved, check_saved
 from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
+from mmluss.version import __version__
 
 _AGAIN = dict(discover="the same command goes on where it was")
 _ANEW = "the same command begins anew"
@@ -22,6 +23,7 @@ Command = Callable[[argparse.Namespace, Console], None]
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line; ``run`` among what it gives is the function that does the work."""
     parser = argparse.ArgumentParser(prog="mmluss", description="Name and outline the things in unlabeled photos.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     _add_discover(commands)
@@ -29,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("photos", help="folder of photos")
     check.add_argument("--out", help="where to write skipped.csv; default: only shown")
 
-    name = _add(commands, "name", _name, "bring the names in OUT/clusters.csv to model, report and exports")
+    name = _add(commands, "name", _name, "bring the names in OUT/clusters.csv to the model and the report")
     name.add_argument("out", help="folder of results")
 
     _add_segment(commands)
@@ -43,17 +45,20 @@ def _add_discover(commands: argparse._SubParsersAction) -> None:
     discover = _add(commands, "discover", _discover, "find the kinds of things in a folder of photos, and outline them")
     discover.add_argument("photos", help="folder of photos, in any sub-folders")
     discover.add_argument("--out", required=True, help="folder of results")
-    discover.add_argument("--clusters", default="auto", type=_clusters, help="kinds of things; default: auto")
+    discover.add_argument(
+        "--clusters", default="auto", type=_clusters, help="kinds to find, 2 or more, or auto; default: auto"
+    )
     discover.add_argument(
         "--threshold",
         default=RELATIVE_THRESHOLD,
         type=_threshold,
-        help="of foreground, 0..1 or otsu; default: %(default)s",
+        help="score from which a pixel counts as foreground, 0..1, or otsu; default: %(default)s",
     )
     discover.add_argument(
         "--rounds",
         type=_positive,
-        help="of learning to outline, at most, each on the outlines of the one before; default: 2, with --quick 1",
+        help="how often the final model is trained at most, each time but the first on outlines of the one before; "
+        "default: 2, with --quick 1",
     )
     discover.add_argument("--quick", action="store_true", help="a first look: a quarter of the training")
     discover.add_argument("--strict", action="store_true", help="stop if a file cannot be used")
@@ -61,14 +66,15 @@ def _add_discover(commands: argparse._SubParsersAction) -> None:
         "--backbone",
         nargs=2,
         metavar=("CONFIG", "CHECKPOINT"),
-        help="start from a network that was trained elsewhere; default: the embedded EfficientNet-Lite0",
+        help="start from a network that was trained elsewhere; default: the EfficientNet-Lite0 that is "
+        "installed with mmluss",
     )
     discover.add_argument(
         "--gpus",
         type=_positive,
         help="processes that train together, each on its GPU; default: all GPUs, or one process",
     )
-    discover.add_argument("--seed", type=int, default=0, help="of everything; default: %(default)s")
+    discover.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: %(default)s")
 
 
 def _add_segment(commands: argparse._SubParsersAction) -> None:
@@ -80,7 +86,8 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:
         "--save",
         default="overlay,mask",
         type=_saved,
-        help=f"some of {','.join(SAVED)}; default: %(default)s",
+        help=f"some of {','.join(SAVED)}: outlines on the photo, ids, things cut out, names with scores; "
+        "default: %(default)s",
     )
     segment.add_argument(
         "--workers", type=_positive, default=2, help="photos read and written at once; default: %(default)s"
@@ -91,12 +98,12 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:
 def _add_exports(commands: argparse._SubParsersAction) -> None:
     export = _add(commands, "export", _export, "write the labels of a run for annotation tools and training scripts")
     export.add_argument("run_folder", metavar="out", help="folder of results")
-    export.add_argument("--format", required=True, choices=ANNOTATION_FORMATS)
+    export.add_argument("--format", required=True, choices=ANNOTATION_FORMATS, help="what the other program reads")
     export.add_argument("--to", help="folder to write to; default: OUT/export/FORMAT")
 
     model = _add(commands, "export-model", _export_model, "write the model as one file that runs without this package")
     model.add_argument("model", help="folder of results, or a checkpoint")
-    model.add_argument("--format", required=True, choices=MODEL_FORMATS)
+    model.add_argument("--format", required=True, choices=MODEL_FORMATS, help="kind of file")
     model.add_argument("--to", help="file to write; default: OUT/export/model.onnx or .pt, or beside the checkpoint")
 
 

@@ -53,9 +53,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--annotations", type=Path, help="folder of the archives of masks, with or without the hash in their names"
     )
-    parser.add_argument("--subsets", type=int, nargs="+", choices=SUBSETS, default=SUBSETS)
+    parser.add_argument("--subsets", type=int, nargs="+", choices=SUBSETS, default=SUBSETS, help="default: all")
     parser.add_argument("--copy", action="store_true", help="copy the images, do not link them")
-    parser.add_argument("--num-workers", type=int, default=8, help="threads")
+    parser.add_argument("--num-workers", type=int, default=8, help="threads; default: %(default)s")
     return parser.parse_args(argv)
 
 

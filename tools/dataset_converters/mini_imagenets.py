@@ -55,10 +55,12 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, nargs="?", default=Path("data/mini_imagenets"), help="folder to write")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--train", type=int, default=112, help="training images per category")
-    parser.add_argument("--train-semi", type=int, default=10, help="of these, with masks")
-    parser.add_argument("--validation", type=int, default=14, help="validation images per category")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads")
+    parser.add_argument("--train", type=int, default=112, help="training images per category; default: %(default)s")
+    parser.add_argument("--train-semi", type=int, default=10, help="of these, with masks; default: %(default)s")
+    parser.add_argument(
+        "--validation", type=int, default=14, help="validation images per category; default: %(default)s"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads; default: %(default)s")
     parser.add_argument("--overwrite", action="store_true", help="replace a data set of other settings")
     args = parser.parse_args()
     if min(args.train, args.validation, args.workers) < 1 or not 0 <= args.train_semi <= args.train or args.seed < 0:

@@ -39,8 +39,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--out", type=Path, help="folder (default: checkpoints, where the configs look; data for archives of masks)"
     )
     parser.add_argument("--ignore-hash", action="store_true", help="take a file whose hash is not the one in its name")
-    parser.add_argument("--attempts", type=int, default=5, help="failed connections in a row before it gives up")
-    parser.add_argument("--timeout", type=float, default=30, help="seconds without a byte that count as a failure")
+    parser.add_argument(
+        "--attempts", type=int, default=5, help="failed connections in a row before it gives up; default: %(default)s"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=30, help="seconds without a byte that count as a failure; default: %(default)s"
+    )
     args = parser.parse_args(argv)
     if not args.names and not args.list:
         parser.error("name a file, a config or an address; --list shows what there is")

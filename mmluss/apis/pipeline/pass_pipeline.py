@@ -52,7 +52,7 @@ class PASSPipeline:
     """Runs steps 1 to 4 and the controls that a pipeline config names.
 
     Without label maps of validation images (``DATA_ROOT/validation-segmentation``) nothing is scored: the foreground
-    threshold is then Otsu's, and there are no tests, no controls and no panel.
+    threshold is then Otsu's, or 0.75 for relative scores, and there are no tests, no controls and no panel.
 
     A pipeline config holds ``pretrain``, ``pixel_attention`` and ``finetune`` (paths of step configs, relative to the
     pipeline config, or names of configs that come with the package), ``num_clusters`` (to make; the data may have more
@@ -108,7 +108,11 @@ class PASSPipeline:
         self.scored = Path(self.data_root, "validation-segmentation").is_dir()
         self.warm_start = Path(cfg.warm_start) if cfg.get("warm_start") else None
         if self.warm_start is not None and not self.warm_start.is_file():
-            raise FileNotFoundError(f"warm_start checkpoint {self.warm_start} does not exist.")
+            raise FileNotFoundError(
+                f"warm_start checkpoint {self.warm_start} does not exist. tools/model_converters/"
+                f"efficientnet_lite0_to_mmluss.py {self.warm_start} writes the one that the configs are made for; "
+                "warm_start=None starts from random weights."
+            )
         folder = Path(cfg.filename).parent
         self.step_cfgs = {
             step: find_step_config(folder, cfg[step], f"{cfg.filename}: step {step}: ")
