@@ -163,8 +163,8 @@ def main() -> None:
         except RuntimeError as error:
             raise SystemExit(str(error)) from None
         return
-    if launcher.processes > 1 and get_device() == "cpu":
-        print(f"No GPU here: {launcher.processes} processes on CPUs, joined by gloo.", file=sys.stderr)
+    if launcher.total_processes > 1 and get_device() == "cpu":
+        print(f"No GPU here: {launcher.total_processes} processes on CPUs, joined by gloo.", file=sys.stderr)
     work_dir = Path(args.work_dir or Path("work_dirs") / path.stem)
     mkdir_or_exist(work_dir)
     logger = MMLogger.get_instance("mmluss", log_file=str(work_dir / "pipeline.log"))

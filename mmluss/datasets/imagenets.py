@@ -237,8 +237,8 @@ def existing_label_root(label_root: str) -> str:
 def _splits_of(data_root: str) -> str:
     if not osp.isdir(data_root):
         return (
-            f"nor is there {data_root}: set data_root (--data-root of a pipeline); tools/dataset_converters/imagenets.py "
-            "prepares ImageNet-S"
+            f"nor is there {data_root}: set data_root (--data-root of a pipeline); "
+            "tools/dataset_converters/imagenets.py prepares ImageNet-S"
         )
     names = [name for name in list_folder(data_root).folders if not name.endswith("-segmentation")]
     return f"the splits in {data_root} are {', '.join(names)}" if names else f"{data_root} has no folders at all"

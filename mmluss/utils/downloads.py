@@ -47,6 +47,7 @@ class RemoteState:
 def download(
     address: str,
     path: str | Path,
+    *,
     check: Callable[[Path], None] | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     attempts: int = 5,

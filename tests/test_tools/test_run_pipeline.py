@@ -98,7 +98,7 @@ def test_launcher_says_how_many_processes(run_tool, monkeypatch, capsys):
     run_tool("pass_r18_imagenets50", "--launcher", "pytorch", "--gpus", "1")
     if get_device() == "cpu":
         run_tool("pass_r18_imagenets50", "--launcher", "pytorch", "--gpus", "3")
-        assert [launcher.processes for launcher in run_tool.launchers] == [1, 1, 3]
+        assert [launcher.total_processes for launcher in run_tool.launchers] == [1, 1, 3]
         assert "No GPU here: 3 processes on CPUs, joined by gloo." in capsys.readouterr().err
 
 

@@ -21,7 +21,7 @@ from mmluss.evaluation.folder import (
     read_name_list,
 )
 from mmluss.evaluation.scores import class_table, score_table
-from mmluss.visualization.threshold_curve import check_curve_file, write_threshold_curve
+from mmluss.visualization.threshold_plot import check_curve_file, write_threshold_curve
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -20,7 +20,7 @@ from mmluss.datasets.photos import read_photo
 from mmluss.utils.atomic_files import replace_file, write_csv
 from mmluss.utils.safe_paths import path_below
 
-LEAST_SHARE = 0.001
+LEAST_SHARE_OF_PHOTO = 0.001
 """Pieces smaller than this share of a photo are no things of their own."""
 # XML 1.0, section 2.2.
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -65,7 +65,7 @@ class LabeledPhoto:
             if id_ in (0, IGNORE_INDEX):
                 continue
             count, pieces, statistics, _ = cv2.connectedComponentsWithStats((self.labels == id_).astype(np.uint8))
-            least = max(1, LEAST_SHARE * self.labels.size)
+            least = max(1, LEAST_SHARE_OF_PHOTO * self.labels.size)
             found += [
                 Thing(int(id_), pieces == piece)
                 for piece in range(1, count)

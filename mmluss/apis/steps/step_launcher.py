@@ -53,7 +53,7 @@ class StepLauncher:
         local_rank: int = 0,
         hosted: bool = False,
     ) -> None:
-        self.processes = processes * drivers
+        self.total_processes = processes * drivers
         self._local_processes = processes
         self._rank = rank
         self._drivers = drivers
@@ -90,7 +90,7 @@ class StepLauncher:
         Raises:
             RuntimeError: If it ended with an error or was killed, here or elsewhere.
         """
-        if self.processes == 1:
+        if self.total_processes == 1:
             call_mmseg_tool(tool, arguments, log, watch)
             return
         texts = [*map(str, arguments), "--launcher", "pytorch"]
@@ -162,7 +162,7 @@ class StepLauncher:
         return dict(
             RANK=str(rank),
             LOCAL_RANK=str(self._local_rank + index),
-            WORLD_SIZE=str(self.processes),
+            WORLD_SIZE=str(self.total_processes),
             MASTER_ADDR=self._address,
             MASTER_PORT=str(port),
             TORCHELASTIC_USE_AGENT_STORE="True",

@@ -75,7 +75,7 @@ class ToolSteps:
             arguments = [write_config(cfg, folder), "--work-dir", folder, "--resume"]
             self.launch("train", arguments, self._log(name), watch)
 
-        batch = cfg.train_dataloader.batch_size * self.launch.processes
+        batch = cfg.train_dataloader.batch_size * self.launch.total_processes
         iterations = cfg.train_cfg.max_epochs * (self.num_images // batch)
         share = TrainingShare(self.steps.work_dir / name, iterations)
         return self._run(name, self._hashes(cfg, *starts), work, figures, outputs, title, share)

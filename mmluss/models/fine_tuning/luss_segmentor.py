@@ -18,7 +18,7 @@ from mmluss.models.data_samples import samples_of_input_size
 from mmluss.models.fine_tuning.resized_argmax import label_map
 from mmluss.models.grabcut import GrabCut, denormalized_photo
 
-LEAST_SHARE = 1e-6
+LEAST_EVIDENCE = 1e-6
 """Of a class in an image, as evidence: no class is ruled out."""
 
 
@@ -155,5 +155,5 @@ def foreground_logits(logits: Tensor, one_cluster: bool = False, image_evidence:
     elif image_evidence:
         mean = probability[1:].mean(dim=(1, 2), keepdim=True)
         share = mean / mean.sum().clamp(min=torch.finfo(mean.dtype).tiny)
-        class_logits = class_logits + image_evidence * share.clamp(min=LEAST_SHARE).log()
+        class_logits = class_logits + image_evidence * share.clamp(min=LEAST_EVIDENCE).log()
     return class_logits, foreground

@@ -49,7 +49,7 @@ def calls(monkeypatch):
 
 def test_alone_a_tool_runs_as_it_is(calls):
     launcher = build_launcher()
-    assert launcher.leads and launcher.processes == 1
+    assert launcher.leads and launcher.total_processes == 1
     launcher("train", ["config.py"], "train.log")
     launcher.finish()
     assert calls == [dict(tool="train", arguments=["config.py"], log="train.log", environments=[{}])]
@@ -58,7 +58,7 @@ def test_alone_a_tool_runs_as_it_is(calls):
 def test_a_process_a_gpu(calls, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     launcher = build_launcher("pytorch", 3)
-    assert launcher.leads and launcher.processes == 3
+    assert launcher.leads and launcher.total_processes == 3
     launcher("test", [Path("config.py"), "a.pth"])
     [call] = calls
     assert call["arguments"] == ["config.py", "a.pth", "--launcher", "pytorch"]
@@ -79,7 +79,7 @@ def drivers(port: int, count: int, processes: int = 1):
 def test_machines_follow_the_first_one(calls):
     first, *others = drivers(unused_port(), 3, processes=2)
     assert [launcher.leads for launcher in (first, *others)] == [True, False, False]
-    assert {launcher.processes for launcher in (first, *others)} == {6}
+    assert {launcher.total_processes for launcher in (first, *others)} == {6}
     with ThreadPoolExecutor() as pool:
         ends = [pool.submit(other.follow) for other in others]
         seen = []
