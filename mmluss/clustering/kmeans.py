@@ -20,6 +20,8 @@ KMeansStart = Literal["random", "k-means++"]
 
 BLOCK_BYTES = 64 * 2**20
 """Rows decoded to float32 at once take at most this many bytes."""
+DECODED_BYTES = 2**30
+"""Rows in half precision that take no more bytes in single are decoded once: faiss decodes them again in each round."""
 
 
 class Rows(Protocol):
@@ -74,9 +76,9 @@ def kmeans(
 
     Memory for M rows of C channels and K clusters, beside the file that ``rows`` maps, whose pages the system reads and
     drops as it likes (M x C x 2 bytes in half precision, 4.6 GiB for 1.2 million x 2048; it is quick where these fit
-    into RAM): one decoded block of 64 MiB (half precision only), 12 M bytes of nearest centroids and distances, the
-    same again while they are copied, 16 K C bytes of centroids. For 1.2 million x 2048 and 919 clusters: 0.12 GiB.
-    Single-precision rows are used where they are. No copy of the rows is ever made.
+    into RAM): 12 M bytes of nearest centroids and distances, the same again while they are copied, 16 K C bytes of
+    centroids, and, of rows in half precision, 4 M C bytes of decoded rows where these are 1 GiB or less, else one block
+    of 64 MiB. For 1.2 million x 2048 and 919 clusters: 0.12 GiB. Single-precision rows are used where they are.
 
     Args:
         rows: ``(M, C)`` float16 or float32, C-contiguous; an array or a memory map. L2-normalize them first
@@ -97,6 +99,8 @@ def kmeans(
     check_rows(rows, num_clusters)
     if restarts < 1 or iterations < 1:
         raise ValueError(f"k-means needs at least one restart and one iteration, got {restarts} and {iterations}.")
+    if rows.dtype == np.float16 and 4 * rows.size <= DECODED_BYTES:
+        rows = rows.astype(np.float32)
     parameters = _parameters(len(rows), iterations, start, spherical)
     rank, world_size = dist.get_rank(), dist.get_world_size()
     mine = range(rank, restarts, world_size)

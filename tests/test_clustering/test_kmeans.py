@@ -88,6 +88,22 @@ def test_rows_are_assigned_in_blocks(monkeypatch):
     assert whole.objective == pytest.approx(parts.objective)
 
 
+def test_rows_decoded_once_and_in_each_round_give_the_same(monkeypatch, tmp_path):
+    rows, _ = blobs(count=400)
+    np.save(tmp_path / "rows.npy", rows.astype(np.float16))
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    encoded = []
+    train = faiss.Clustering.train_encoded
+    monkeypatch.setattr(faiss.Clustering, "train_encoded", lambda *values: encoded.append(1) or train(*values))
+    once = kmeans(mapped, 4, restarts=2)
+    assert encoded == []
+    monkeypatch.setattr("mmluss.clustering.kmeans.DECODED_BYTES", 4 * rows.size - 1)
+    each = kmeans(mapped, 4, restarts=2)
+    assert encoded == [1, 1]
+    np.testing.assert_array_equal(once.assignments, each.assignments)
+    np.testing.assert_allclose(once.centroids, each.centroids, atol=1e-6)
+
+
 @pytest.mark.parametrize(("processes", "used"), [(1, ["all"]), (4, [1])])
 def test_gpus_are_used_where_faiss_sees_some(monkeypatch, processes, used):
     """One process takes all GPUs, one of several the GPU of its local rank."""
