@@ -4,6 +4,7 @@
 import torch
 import torch.nn.functional as F
 from mmengine.dist import get_world_size
+from timm.layers import SyncBatchNormAct
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -57,6 +58,23 @@ class CPUSyncBatchNorm(_BatchNorm):
         return 1.0 if self.num_batches_tracked is None else 1.0 / float(self.num_batches_tracked)
 
 
+class CPUSyncBatchNormAct(CPUSyncBatchNorm):
+    """The same for timm's ``SyncBatchNormAct``, whose ``drop`` and ``act`` it keeps."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalize ``(B, C, ...)`` and activate; all processes take part."""
+        return self.act(self.drop(super().forward(input)))
+
+
+_ON_CPU: dict[type[nn.Module], type[CPUSyncBatchNorm]] = {
+    nn.SyncBatchNorm: CPUSyncBatchNorm,
+    SyncBatchNormAct: CPUSyncBatchNormAct,
+}
+
+
 def synchronize_on_cpu(model: nn.Module) -> nn.Module:
     """Let the ``SyncBatchNorm`` of a model work on CPUs; names, weights and buffers stay.
 
@@ -64,6 +82,6 @@ def synchronize_on_cpu(model: nn.Module) -> nn.Module:
         model: Changed in place.
     """
     for module in model.modules():
-        if type(module) is nn.SyncBatchNorm:
-            module.__class__ = CPUSyncBatchNorm  # type: ignore[assignment]
+        if type(module) in _ON_CPU:
+            module.__class__ = _ON_CPU[type(module)]
     return model

@@ -57,6 +57,17 @@ def test_rows(name, run_here, tmp_path):
     check_rows(tmp_path / "rows.json", expected)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes on CPUs; with GPUs there must be two")
+def test_rows_of_scaling(run_here, tmp_path):
+    """The network that own photos start from, in two processes on CPUs."""
+    sizes = ["--images", 4, "--size", 48, "--iterations", 1]
+    arguments = ["--backbones", "EfficientNet-Lite0", "--steps", "step 1", "step 3", *sizes]
+    run_here("scaling", *arguments, "--json", tmp_path / "rows.json")
+    names = (f"EfficientNet-Lite0, {step}, two processes" for step in ("step 1", "step 3"))
+    check_rows(tmp_path / "rows.json", dict.fromkeys(names, (True, True)))
+
+
 def test_rows_of_clustering(load, run_here, monkeypatch, tmp_path):
     clustering = load("clustering")
     # It measures memory in processes of its own, whose start takes longer than all else here.

@@ -3,6 +3,7 @@
 
 import pytest
 import torch
+from timm.layers import BatchNormAct2d, convert_sync_batchnorm
 from torch import nn
 
 from mmluss.models.cpu_sync_batch_norm import CPUSyncBatchNorm, synchronize_on_cpu
@@ -17,6 +18,7 @@ LAYERS = {
     "cumulative": lambda: nn.BatchNorm2d(3, momentum=None),
     "untracked": lambda: nn.BatchNorm1d(3, track_running_stats=False),
     "eps": lambda: nn.BatchNorm1d(3, eps=0.5, momentum=0.7),
+    "activated": lambda: BatchNormAct2d(3, act_layer=nn.ReLU6),
 }
 
 
@@ -26,13 +28,14 @@ def build(kind: str, synchronized: bool) -> nn.Module:
         with torch.no_grad():
             layer.weight.copy_(torch.tensor([1.0, 2.0, 0.5]))
             layer.bias.copy_(torch.tensor([0.1, 0.2, 0.3]))
-    return synchronize_on_cpu(nn.SyncBatchNorm.convert_sync_batchnorm(layer)) if synchronized else layer
+    convert = convert_sync_batchnorm if kind == "activated" else nn.SyncBatchNorm.convert_sync_batchnorm
+    return synchronize_on_cpu(convert(layer)) if synchronized else layer
 
 
 def batches(kind: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Two batches (far from zero, where sums of squares lose digits) and the gradient that comes back."""
     generator = torch.Generator().manual_seed(0)
-    shape = (2, 8, 3, 4, 5) if kind in ("images", "cumulative") else (2, 8, 3)
+    shape = (2, 8, 3, 4, 5) if kind in ("images", "cumulative", "activated") else (2, 8, 3)
     return torch.randn(shape, generator=generator) * 3 + 500, torch.randn(shape[1:], generator=generator)
 
 
@@ -51,7 +54,7 @@ def compute(layer: nn.Module, kind: str, share: slice) -> dict[str, torch.Tensor
 def compare(rank: int) -> None:
     for kind in LAYERS:
         layer = build(kind, synchronized=True)
-        assert type(layer) is CPUSyncBatchNorm
+        assert isinstance(layer, CPUSyncBatchNorm)
         found = compute(layer, kind, SHARES[rank])
         expected = compute(build(kind, synchronized=False), kind, slice(None))
         assert found.keys() == expected.keys()
