@@ -8,7 +8,6 @@ memory, as in ``training.py``, and take turns. On a machine with two free cores;
     python benchmarks/scaling.py --rounds 2 --json scaling.json
 """
 
-import argparse
 import os
 import socket
 import tempfile
@@ -16,9 +15,9 @@ from pathlib import Path
 
 import torch
 from mmengine.logging import MMLogger
-from side_by_side import add_json_option, figures_row, report, take_turns
+from side_by_side import figures_row, report, take_turns
 from step_cases import STEPS, crop_text, load_step, random_batch, train_by_runner
-from training import CASES, WARM_UP, IterationClock
+from training import CASES, WARM_UP, IterationClock, step_parser
 
 from mmluss.apis.tools.cpu_processes import join_cpu_processes, leave_cpu_processes
 from mmluss.apis.tools.tool_processes import call_in_process
@@ -54,15 +53,7 @@ def rate_of(config: str, images: int, size: int | None, iterations: int, threads
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backbones", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
-    parser.add_argument("--images", type=int, help="of a batch (default: the config's)")
-    parser.add_argument("--size", type=int, help="side of the crops in pixels (default: the config's)")
-    parser.add_argument("--iterations", type=int, default=6, help="that count")
-    parser.add_argument("--rounds", type=int, default=1, help="the fastest one counts")
-    add_json_option(parser)
-    args = parser.parse_args()
+    args = step_parser(__doc__, iterations=6, rounds=1).parse_args()
     MMLogger.get_current_instance().setLevel("ERROR")
     rows = []
     for backbone in args.backbones:

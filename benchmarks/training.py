@@ -144,16 +144,27 @@ def in_plain_process(work: Callable[..., float], arguments: tuple) -> float:
         os.environ.update(kept)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def step_parser(text: str | None, iterations: int, rounds: int) -> argparse.ArgumentParser:
+    """Options of what measures training steps.
+
+    Args:
+        text: What the script says of itself.
+        iterations: That count, by default.
+        rounds: By default.
+    """
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbones", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     parser.add_argument("--images", type=int, help="of a batch (default: the config's)")
     parser.add_argument("--size", type=int, help="side of the crops in pixels (default: the config's)")
-    parser.add_argument("--iterations", type=int, default=8, help="that count")
-    parser.add_argument("--rounds", type=int, default=3, help="the fastest one counts")
+    parser.add_argument("--iterations", type=int, default=iterations, help="that count")
+    parser.add_argument("--rounds", type=int, default=rounds, help="the fastest one counts")
     add_json_option(parser)
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    args = step_parser(__doc__, iterations=8, rounds=3).parse_args()
     MMLogger.get_current_instance().setLevel("ERROR")
     measured = [side for side in SIDES if side != "bfloat16" or computes_in_bfloat16()]
     rows = []
