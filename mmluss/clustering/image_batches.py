@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """The same batches of images in every run, whatever is finished already and however many processes share them."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,6 +19,8 @@ from mmluss.utils.image_files import image_size
 
 READ_AHEAD = 1024
 """Image headers read at once."""
+SLOW_FILE = 2e-4
+"""Seconds to read the header of an image, beyond which several are read at once."""
 
 
 def consecutive_batches(count: int, batch_size: int) -> list[list[int]]:
@@ -52,7 +55,7 @@ def image_sizes(dataset: BaseDataset, threads: int = 8) -> np.ndarray:
 
     Args:
         dataset: Its samples have an ``img_path``.
-        threads: Threads that read headers.
+        threads: Threads that read headers, where files are slow to open, as on a network.
 
     Returns:
         ``(M, 2)`` int32, pixels as stored (an EXIF orientation is not applied).
@@ -62,10 +65,15 @@ def image_sizes(dataset: BaseDataset, threads: int = 8) -> np.ndarray:
     """
     mine = np.array_split(np.arange(len(dataset)), dist.get_world_size())[dist.get_rank()]
     sizes = np.zeros((len(mine), 2), np.int32)
+    slow = False
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(mine), READ_AHEAD):
             paths = [dataset.get_data_info(int(index))["img_path"] for index in mine[start : start + READ_AHEAD]]
-            sizes[start : start + len(paths)] = list(pool.map(image_size, paths))
+            begun = time.perf_counter()
+            read = pool.map(image_size, paths) if slow else map(image_size, paths)
+            sizes[start : start + len(paths)] = list(read)
+            # Threads wait for files together, and in between for one another: four times as long for files at hand.
+            slow = slow or time.perf_counter() - begun > SLOW_FILE * len(paths)
     return np.concatenate(dist.all_gather_object(sizes))
 
 

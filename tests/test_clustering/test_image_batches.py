@@ -1,8 +1,11 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import threading
+
 import numpy as np
 import pytest
 import torch
 
+from mmluss.clustering import image_batches
 from mmluss.clustering.image_batches import (
     batches_of_equal_shape,
     center_crop,
@@ -11,6 +14,7 @@ from mmluss.clustering.image_batches import (
     load_batches,
     normalized_parts,
 )
+from mmluss.utils.image_files import image_size
 from tests.helpers.small_world import CATEGORIES, SIZES, photos
 
 
@@ -29,9 +33,21 @@ def test_batches_hold_each_image_once_and_one_proportion():
     assert sum(len(batch) < 7 for batch in batches) <= 3
 
 
-def test_image_sizes_come_from_the_headers(photo_root):
+@pytest.mark.parametrize(("slow_file", "in_threads"), [(60.0, 0), (0.0, 13)])
+def test_image_sizes_come_from_the_headers(photo_root, monkeypatch, slow_file, in_threads):
+    readers = []
+
+    def read(path):
+        readers.append(threading.current_thread() is not threading.main_thread())
+        return image_size(path)
+
+    monkeypatch.setattr(image_batches, "READ_AHEAD", 5)
+    monkeypatch.setattr(image_batches, "SLOW_FILE", slow_file)
+    monkeypatch.setattr(image_batches, "image_size", read)
     expected = [SIZES[index % len(SIZES)] for _ in CATEGORIES for index in range(6)]
     np.testing.assert_array_equal(image_sizes(photos(photo_root)), expected)
+    # All but the first block, which tells how slow the files are.
+    assert sum(readers) == in_threads
 
 
 def test_a_file_that_is_no_image_is_named(tmp_path):
