@@ -16,10 +16,7 @@ from mmluss.apis.discovery.photo_configs import training_size
 from mmluss.apis.discovery.starting_backbone import StartingBackbone, embedded_start, foreign_start
 from mmluss.apis.results.run_folder import RunFolder
 from mmluss.apis.steps.label_run import read_suggestion, write_pseudo_labels, write_suggestion
-from mmluss.apis.steps.self_training import (
-    AGREEMENT,
-    train_in_rounds,
-)
+from mmluss.apis.steps.self_training import AGREEMENT, train_in_rounds
 from mmluss.apis.steps.step_launcher import StepLauncher
 from mmluss.apis.steps.step_names import (
     CHOICE_OF_CLUSTERS,
@@ -79,6 +76,7 @@ class Discovery:
         self.photos: PhotoList = PhotoList(str(self.photo_root))
         self.configs: DiscoveryConfigs
         self.tools: ToolSteps
+        self.inputs: str
 
     def run(self) -> dict[str, Any]:
         """Do all that is not done.
@@ -110,7 +108,7 @@ class Discovery:
             num_skipped=len(self.photos.skipped),
             num_clusters=num_clusters,
             settings=asdict(self.settings),
-            inputs=self._inputs,
+            inputs=self.inputs,
             start=self.configs.start.title,
             steps={name: step.folder.name for name, step in steps.items() if step is not None},
             seconds={step.name: round(step.seconds, 1) for step in self.steps.results},
@@ -140,20 +138,18 @@ class Discovery:
         num_photos = len(self.photos.photos)
         size = training_size(num_photos, self.settings.quick, self.processes)
         self._check_clusters(num_photos)
-        self._begin()
+        data = self._data()
+        self._begin(data)
         self.configs = DiscoveryConfigs(self.photo_root, self.folder.photo_list, num_photos, self.settings, size, start)
         launch, logs = StepLauncher(size.processes), None if self.verbose else self.out / "logs"
-        self.tools = ToolSteps(self.steps, self._data, num_photos, launch, screen, logs)
+        self.tools = ToolSteps(self.steps, data, num_photos, launch, screen, logs)
 
-    def _begin(self) -> None:
+    def _begin(self, data: str) -> None:
         """Write the list of photos; from here on the steps change, if photos or settings did."""
-        if self.folder.run_file.is_file() and self.folder.run.get("inputs") != self._inputs:
+        self.inputs = settings_fingerprint(asdict(self.settings) | dict(data=data))
+        if self.folder.run_file.is_file() and self.folder.run.get("inputs") != self.inputs:
             self.folder.changing.touch()
         write_photo_list(self.folder.photo_list, self.photos.photos)
-
-    @property
-    def _inputs(self) -> str:
-        return settings_fingerprint(asdict(self.settings) | dict(data=self._data))
 
     def _check_clusters(self, num_photos: int) -> None:
         if self.settings.clusters != "auto" and self.settings.clusters > num_photos // 2:
@@ -162,7 +158,6 @@ class Discovery:
                 f"{num_photos // 2} or fewer"
             )
 
-    @property
     def _data(self) -> str:
         states = [(path, file_state(self.photo_root / path)) for path in self.photos.photos]
         return settings_fingerprint(dict(root=str(self.photo_root), photos=states))
@@ -189,9 +184,8 @@ class Discovery:
             return self.settings.clusters
         # How many are made plays no part in counting them.
         cfg, checkpoint = self._label_cfg(2, attention), last_checkpoint(attention.folder)
-        work, outputs = write_suggestion, ["clusters.json"]
         suggested = self.tools.call(
-            CHOICE_OF_CLUSTERS, cfg, checkpoint, work, outputs, CHOICE_TITLE, writes_labels=False
+            CHOICE_OF_CLUSTERS, cfg, checkpoint, write_suggestion, ["clusters.json"], CHOICE_TITLE, writes_labels=False
         )
         return int(read_suggestion(suggested.folder)["num_clusters"])
 

@@ -126,7 +126,7 @@ class ToolSteps:
             self._launch_test(name, cfg, path, folder, watch)
 
         hashes = self._hashes(cfg) | dict(checkpoint=checkpoint_fingerprint(path))
-        return self._run(name, hashes, work, main_scores, [MATCH_FILE])
+        return self._run(name, hashes, work, main_scores, [SCORES_FILE, MATCH_FILE])
 
     def relabel(self, name: str, model: StepResult, before: StepResult, title: str | None = None) -> StepResult:
         """Label the training images with a fine-tuned model, for another round.

@@ -95,8 +95,8 @@ def test_a_run_with_other_photos_or_settings_changes_the_steps(folder, tmp_path,
     def begin(seed: int) -> str:
         discovery = Discovery(photos, folder.out, DiscoverySettings(clusters=2, seed=seed))
         discovery.photos = list_photos(photos)
-        discovery._begin()
-        return discovery._inputs
+        discovery._begin(discovery._data())
+        return discovery.inputs
 
     set_run(folder, inputs=begin(0))
     folder.changing.unlink()
