@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import mmluss
 from mmluss.apis.results.run_folder import RunFolder
 from mmluss.apis.segmenting import segmenter
 from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, SAVED
@@ -100,6 +101,12 @@ def test_so_many_workers_read_at_once(finished, photos, tmp_path, monkeypatch, w
     run("segment", finished.out, photos, "--out", tmp_path, "--save", "mask", "--workers", workers)
     assert len(readers) == workers
     assert files_below(tmp_path) == {f"{name}.png" for name in PHOTOS}
+
+
+def test_version_is_the_package_s(capsys):
+    with pytest.raises(SystemExit) as ended:
+        run("--version")
+    assert ended.value.code == 0 and capsys.readouterr().out == f"mmluss {mmluss.__version__}\n"
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "many"])
