@@ -9,7 +9,7 @@ For the published configs of ResNet-18 and ResNet-50, with random pixels that ar
   the device's measured peak of matrix products would allow. Single precision is as torch has it by default: shorter
   mantissas in convolutions; its peak is measured with these, too
 * breaks of the graph of the losses, and where an iteration of the runner makes the host wait for the device
-* k-means and distance matching
+* colors of a batch of crops, k-means and distance matching
 
 Graphs are compiled last, as long as there is time (``--minutes``); what was left out is listed. With ``--device cpu``
 everything runs at a tiny size, to see that nothing here is stale; those figures mean nothing.
@@ -48,8 +48,10 @@ from rich.table import Table
 from side_by_side import add_json_option, figures_row, report, seconds_of, take_turns, write_json
 from step_cases import STEPS, crop_text, load_step
 from torch import Tensor
+from torchvision import transforms
 
 from mmluss.clustering.kmeans import kmeans, normalize_rows
+from mmluss.models import BatchColorDistortion
 
 CASES = {
     "ResNet-18": (
@@ -158,6 +160,17 @@ class Measurement:
             )
         return rows
 
+    def color_rows(self) -> list[dict]:
+        """Color distortion of a batch of crops on the device, beside torchvision's functions image by image."""
+        images, side = (4, 48) if self.tiny else (64, 224)
+        batch = torch.randint(0, 256, (images, 3, side, side), dtype=torch.uint8, device=self.device)
+        ours = BatchColorDistortion()
+        sides = dict(ours=partial(ours, batch), peer=partial(torchvision_colors, batch), limit=batch.float)
+        timed = {name: partial(self.fastest, work, ROUNDS) for name, work in sides.items()}
+        found = {name: 1000 * seconds for name, seconds in take_turns(timed, 1 if self.tiny else 3).items()}
+        names = dict(peer_is="torchvision, image by image", limit_is="copied as float32", kind="colors")
+        return [figures_row(f"colors of {images} crops of {side}", "ms", **found, **names)]
+
     def kmeans_rows(self) -> list[dict]:
         """k-means as step 2.2 does it, beside a plain one by torch on the device."""
         count, channels, clusters = (300, 16, 4) if self.tiny else (100_000, 512, 300)
@@ -201,6 +214,7 @@ class Measurement:
             self.attempt(f"{work}: waits", lambda w=work, c=checked: [wait_row(w, c, self.device)])
             if step != "step 2.1":
                 self.attempt(f"{work}: graph breaks", lambda w=work, c=checked: [graph_break_row(w, c, self.device)])
+        self.attempt("colors", self.color_rows)
         self.attempt("k-means", self.kmeans_rows)
         self.attempt("distance matching", self.matching_rows)
         for work, step, config in self.cases():
@@ -212,6 +226,18 @@ class Measurement:
 
 def products_of(features: Tensor, supports: Tensor) -> Tensor:
     return features.flatten(1).T @ supports.T
+
+
+def torchvision_colors(batch: Tensor) -> list[Tensor]:
+    """What ``ColorDistortion`` does by default, by torchvision's transforms on the device."""
+    distort = transforms.Compose(
+        [
+            transforms.RandomApply([transforms.ColorJitter(0.8, 0.8, 0.8, 0.2)], 0.8),
+            transforms.RandomGrayscale(0.2),
+            transforms.RandomApply([transforms.GaussianBlur(13, (0.1, 2.0))], 0.5),
+        ]
+    )
+    return [distort(image) for image in batch]
 
 
 def torch_kmeans(rows: Tensor, clusters: int) -> Tensor:

@@ -3,7 +3,7 @@
 
 Both sides are given JPEG files and end with uint8 tensors (3, size, size); decoding is included. They take turns on the
 same images in one process with one thread, and processor time is counted, so a busy machine disturbs both alike. The
-limit is decoding alone, as we do it.
+limit is decoding alone, as we do it. With colors on the GPU (``BatchColorDistortion``) the crops are left as they are.
 
     python benchmarks/multi_crop.py FOLDER --images 60 --json multi_crop.json
 """
@@ -12,7 +12,7 @@ import argparse
 import random
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -55,10 +55,11 @@ def main() -> None:
         rows = [figures_row("decoding alone", "ms", load_ours, load_pillow, peer_is="Pillow", images=images)]
         for name, groups in GROUPS.items():
             # Decoding once more: a limit of another moment says nothing on a busy machine.
-            pipelines = [our_pipeline(groups), pillow_pipeline(groups), our_decoding()]
-            ours, pillow, decoding = time_pipelines(pipelines, paths, args.rounds, name)
-            names = dict(peer_is="Pillow + torchvision", limit_is="decoding alone")
-            rows.append(figures_row(name, "ms", ours, pillow, decoding, **names, images=images))
+            pipelines = [our_pipeline(groups), our_pipeline(groups, []), pillow_pipeline(groups), our_decoding()]
+            ours, colorless, pillow, decoding = time_pipelines(pipelines, paths, args.rounds, name)
+            names = dict(peer_is="Pillow + torchvision", limit_is="decoding alone", images=images)
+            rows.append(figures_row(name, "ms", ours, pillow, decoding, **names))
+            rows.append(figures_row(f"{name}, colors on the GPU", "ms", colorless, pillow, decoding, **names))
     report(rows, f"ms per image and core, {images}", args.json)
 
 
@@ -79,10 +80,9 @@ def our_decoding() -> Pipeline:
     return lambda path: load({"img_path": str(path)})
 
 
-def our_pipeline(groups: list[dict]) -> Pipeline:
-    run = Compose(
-        [dict(type="LoadImageFromFile"), dict(type="mmseg.MultiCrop", groups=groups), dict(type="mmseg.PackMultiCrops")]
-    )
+def our_pipeline(groups: list[dict], crop_transforms: Sequence[dict] = (dict(type="ColorDistortion"),)) -> Pipeline:
+    crops = dict(type="mmseg.MultiCrop", groups=groups, crop_transforms=crop_transforms)
+    run = Compose([dict(type="LoadImageFromFile"), crops, dict(type="mmseg.PackMultiCrops")])
     return lambda path: run({"img_path": str(path)})
 
 

@@ -4,6 +4,7 @@
 from mmluss.models.backbones.partly_frozen_timm import PartlyFrozenTIMMBackbone
 from mmluss.models.backbones.rf_convnext import RFConvNeXt
 from mmluss.models.backbones.scaled_position_vit import ScaledPositionViT
+from mmluss.models.batch_augments.batch_color_distortion import BatchColorDistortion
 from mmluss.models.class_activation import ClassActivationSegmentor
 from mmluss.models.data_preprocessor import LUSSDataPreProcessor, MultiCropDataPreProcessor
 from mmluss.models.distance_matching.knn_segmentor import KNNSegmentor
@@ -21,6 +22,7 @@ from mmluss.models.pretraining.prototypes import Prototypes
 from mmluss.models.weight_init import NormalConv
 
 __all__ = [
+    "BatchColorDistortion",
     "ClassActivationSegmentor",
     "EmbeddingQueue",
     "GrabCut",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
 
@@ -32,6 +32,9 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
             used another value for red (0.228 x 255) than all other steps.
         channels_last: Hand images over in torch's channels-last memory format, in which convolutions on CPUs and on
             GPUs with tensor cores run up to twice as fast. The numbers change by rounding only.
+        batch_augments: What changes training images and crops on the model's device before they are normalized, such as
+            ``[dict(type="BatchColorDistortion")]``. Each takes ``(B, 3, H, W)`` images in 0..255, channels in the order
+            loaded (BGR), and gives such in float32.
         **kwargs: As for mmseg's ``SegDataPreProcessor``.
     """
 
@@ -44,6 +47,7 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         size_divisor: int | None = None,
         crop_std: Sequence[float] | None = None,
         channels_last: bool = False,
+        batch_augments: Sequence[dict] = (),
         **kwargs: Any,
     ) -> None:
         if size_divisor is None and kwargs.get("size") is None:
@@ -53,6 +57,8 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         super().__init__(seg_pad_val=seg_pad_val, size_divisor=size_divisor, **kwargs)
         for name, values in (("mean", mean), ("std", std), ("crop_std", std if crop_std is None else crop_std)):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1), False)
+        # Not under mmseg's name for it: mmseg calls that after normalization.
+        self.augments = nn.ModuleList(MODELS.build(augment) for augment in batch_augments)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -71,11 +77,13 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         """
         data = self.cast_data(data)
         if not isinstance(data["inputs"], dict):
-            data = super().forward(dict(data, inputs=self._normalized(data["inputs"])), training)
+            data = super().forward(dict(data, inputs=self._normalized(data["inputs"], training)), training)
             return dict(data, inputs=data["inputs"].contiguous(memory_format=self.memory_format))
         crops = data["inputs"]["crops"]
         if not isinstance(crops[0], torch.Tensor):
             raise TypeError("Crops come unstacked: set collate_fn=dict(type='multi_crop_collate') in train_dataloader.")
+        if training:
+            crops = [self._augmented(crop) for crop in crops]
         if self.reverses_channels:
             crops = [crop.flip(1) for crop in crops]
         crops = [
@@ -84,14 +92,21 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         return dict(inputs=dict(data["inputs"], crops=crops), data_samples=data.get("data_samples"))
 
     # mmseg normalizes image by image, and at each the host waits for a GPU: the channels are indexed with a list.
-    def _normalized(self, images: Sequence[Tensor]) -> list[Tensor]:
+    def _normalized(self, images: Sequence[Tensor], training: bool) -> list[Tensor]:
         """Images ``(3, H, W)`` in the order of channels and the range that the network wants, float32."""
         if len({image.shape for image in images}) > 1:
-            return [normalized for image in images for normalized in self._normalized([image])]
+            return [normalized for image in images for normalized in self._normalized([image], training)]
         batch = images if isinstance(images, Tensor) else torch.stack([*images])
+        if training:
+            batch = self._augmented(batch)
         if self.reverses_channels and batch.shape[1] == _COLORS:
             batch = batch.flip(1)
         return [*((batch.float() - self.mean) / self.std).unbind()]
+
+    def _augmented(self, batch: Tensor) -> Tensor:
+        for augment in self.augments:
+            batch = augment(batch)
+        return batch
 
 
 @MODELS.register_module()

@@ -37,7 +37,7 @@ def test_every_part_runs(run_here, hidden_gpus, tmp_path):
     [waits], [breaks] = kinds["waits"], kinds["graph breaks"]
     assert waits["work"] == breaks["work"] == WORK
     assert isinstance(breaks["count"], int), breaks
-    assert len(kinds["clustering"]) == 1
+    assert len(kinds["clustering"]) == len(kinds["colors"]) == 1
     [matching] = kinds["matching"]
     assert matching["same_labels"] > 0.99
 

@@ -19,7 +19,13 @@ KEYS = {"work", "unit", "ours", "peer", "limit", "peer_is", "limit_is", "times_a
 HERE = {
     "multi_crop": (
         ["--images", 1, "--rounds", 1],
-        {"decoding alone": (True, False), "2 x 224": (True, True), "2 x 224 + 6 x 96": (True, True)},
+        {
+            "decoding alone": (True, False),
+            "2 x 224": (True, True),
+            "2 x 224, colors on the GPU": (True, True),
+            "2 x 224 + 6 x 96": (True, True),
+            "2 x 224 + 6 x 96, colors on the GPU": (True, True),
+        },
     ),
     "bookkeeping": (
         ["--images", 20, "--headers", 10, "--categories", 2],

@@ -1,12 +1,21 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Color jitter, gray and blur of PASS's pretraining and of the semi-supervised protocol."""
 
+from typing import NamedTuple
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmluss.datasets.transforms import color_ops
 from mmluss.utils.renamed_arguments import renamed_arguments
+
+
+class ColorOperation(NamedTuple):
+    """A function of ``color_ops`` by its name, and the value for it, of which ``to_gray`` has no use."""
+
+    name: str
+    value: float
 
 
 @TRANSFORMS.register_module()
@@ -57,27 +66,36 @@ class ColorDistortion(BaseTransform):
         if not 0 < blur_radius[0] <= blur_radius[1]:
             raise ValueError(f"ColorDistortion: blur_radius is (low, high) with 0 < low <= high, not {blur_radius}")
         self.jitter = (
-            (color_ops.adjust_brightness, max(0.0, 1 - brightness), 1 + brightness),
-            (color_ops.adjust_contrast, max(0.0, 1 - contrast), 1 + contrast),
-            (color_ops.adjust_saturation, max(0.0, 1 - saturation), 1 + saturation),
-            (color_ops.adjust_hue, -hue, hue),
+            ("adjust_brightness", max(0.0, 1 - brightness), 1 + brightness),
+            ("adjust_contrast", max(0.0, 1 - contrast), 1 + contrast),
+            ("adjust_saturation", max(0.0, 1 - saturation), 1 + saturation),
+            ("adjust_hue", -hue, hue),
         )
         self.jitter_prob = jitter_prob
         self.gray_prob = gray_prob
         self.blur_prob = blur_prob
         self.blur_radius = tuple(blur_radius)
 
+    def draw(self) -> list[ColorOperation]:
+        """Draw what is done to an image, in its order, from numpy's global random numbers."""
+        operations = []
+        if np.random.rand() < self.jitter_prob:
+            for index in np.random.permutation(len(self.jitter)):
+                name, low, high = self.jitter[index]
+                if low < high:
+                    operations.append(ColorOperation(name, np.random.uniform(low, high)))
+        if np.random.rand() < self.gray_prob:
+            operations.append(ColorOperation("to_gray", 1.0))
+        if np.random.rand() < self.blur_prob:
+            operations.append(
+                ColorOperation("gaussian_blur", np.random.uniform(self.blur_radius[0], self.blur_radius[1]))
+            )
+        return operations
+
     def transform(self, results: dict) -> dict:
         """Distort the image of a sample."""
         image = results["img"]
-        if np.random.rand() < self.jitter_prob:
-            for index in np.random.permutation(len(self.jitter)):
-                adjust, low, high = self.jitter[index]
-                if low < high:
-                    image = adjust(image, np.random.uniform(low, high))
-        if np.random.rand() < self.gray_prob:
-            image = color_ops.to_gray(image)
-        if np.random.rand() < self.blur_prob:
-            image = color_ops.gaussian_blur(image, np.random.uniform(self.blur_radius[0], self.blur_radius[1]))
+        for name, value in self.draw():
+            image = color_ops.to_gray(image) if name == "to_gray" else getattr(color_ops, name)(image, value)
         results["img"] = image
         return results
