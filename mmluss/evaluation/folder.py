@@ -2,13 +2,10 @@
 """Scoring a folder of RGB-coded prediction PNGs, from any method, against a folder of label PNGs."""
 
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 from rich.progress import track
 
 from mmluss.datasets.label_codec import read_label_map
@@ -16,6 +13,7 @@ from mmluss.datasets.score_codec import read_score_map
 from mmluss.evaluation.counts import LabelCounts
 from mmluss.evaluation.evaluation import Evaluation, merge_counts
 from mmluss.evaluation.thresholds import ThresholdSweep
+from mmluss.utils.process_map import process_map
 from mmluss.utils.safe_paths import leads_out
 
 IMAGES_A_TASK = 32
@@ -125,19 +123,9 @@ def count_folder(
     folders = Path(predictions), Path(truths), None if scores is None else Path(scores)
     count = partial(_count_images, *folders, evaluation)
     total, problems = evaluation.new_counts(), []
-
-    def add(results: Iterable[tuple[LabelCounts | ThresholdSweep, list[str]]]) -> None:
-        for counts, found in track(results, "Scoring", total=len(tasks)):
-            merge_counts(total, counts)
-            problems.extend(found)
-
-    if processes > 1:
-        # A forked process inherits locks of threads that it has not: it can wait for OpenCV's or OpenMP's forever.
-        context = get_context("spawn")
-        with ProcessPoolExecutor(processes, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-            add(pool.map(count, tasks))
-    else:
-        add(map(count, tasks))
+    for counts, found in track(process_map(count, tasks, processes), "Scoring", total=len(tasks)):
+        merge_counts(total, counts)
+        problems.extend(found)
     if problems:
         raise PredictionError(f"{len(problems)} of {len(names)} images cannot be scored: {listing(problems)}")
     return total

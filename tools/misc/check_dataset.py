@@ -8,13 +8,10 @@ any.
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Sequence
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -25,6 +22,7 @@ from mmluss.datasets.imagenets import SPLITS
 from mmluss.datasets.label_codec import read_label_map
 from mmluss.datasets.split_folder import Sample
 from mmluss.datasets.transforms.loading import id_problem, read_image_size, read_saliency_map, size_problem
+from mmluss.utils.process_map import process_map
 
 _SPLITS_OF_EVERY_SUBSET = ("train", "train-semi", "validation")
 _CHUNK = 64
@@ -81,18 +79,6 @@ def check_sample(sample: Sample, max_id: int | None) -> list[str]:
     return problems
 
 
-def check_samples(samples: Sequence[Sample], max_id: int | None, num_workers: int) -> Iterator[list[str]]:
-    """``check_sample`` on each sample, in order, in several processes or (0) in this one."""
-    check = partial(check_sample, max_id=max_id)
-    if num_workers <= 0:
-        yield from map(check, samples)
-        return
-    # A forked process inherits locks of threads that it has not: it can wait for OpenCV's or OpenMP's forever.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(num_workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        yield from pool.map(check, samples, chunksize=_CHUNK)
-
-
 def check_split(args: argparse.Namespace, split: str, console: Console) -> tuple[str, ...]:
     """Check one split, print its problems, and return its row of the summary, which ends with their number."""
     try:
@@ -111,7 +97,7 @@ def check_split(args: argparse.Namespace, split: str, console: Console) -> tuple
         return split, "-", "-", "-", "-", "1"
     _print(map(str, found), console)
     num_problems = len(found)
-    in_files = check_samples(samples, dataset.max_id, args.num_workers)
+    in_files = process_map(partial(check_sample, max_id=dataset.max_id), samples, args.num_workers, _CHUNK)
     for of_sample in track(in_files, f"{split}: reading", len(samples), console=console):
         _print(of_sample, console)
         num_problems += len(of_sample)

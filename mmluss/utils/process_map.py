@@ -1,0 +1,32 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+"""A function on many items, in several processes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TypeVar
+
+import cv2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def process_map(
+    function: Callable[[Item], Result], items: Sequence[Item], processes: int, chunk: int = 1
+) -> Iterator[Result]:
+    """Results of a function, in order.
+
+    Args:
+        function: Of a module, or a ``partial`` of one.
+        items: What it is called with.
+        processes: How many work at once, with one thread of OpenCV each; none are started for 0 or 1.
+        chunk: Items that a process is given at once.
+    """
+    if processes <= 1:
+        yield from map(function, items)
+        return
+    # A forked process inherits locks of threads that it has not: it can wait for OpenCV's or OpenMP's forever.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield from pool.map(function, items, chunksize=chunk)
