@@ -1,4 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import gc
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,8 +10,19 @@ import pytest
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
+from mmluss.apis.tools import tool_processes
+from tests.helpers import quick_mmengine
 from tests.helpers.small_world import write_saliency, write_split
 from tests.helpers.tiny_models import write_tiny_checkpoint
+
+# Processes that tests have forked import it, too.
+tool_processes.PRELOADED.append(quick_mmengine.__name__)
+
+
+def pytest_collection_finish() -> None:
+    """Every data set of mmengine collects garbage; looking through all that is imported takes 0.2 s each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

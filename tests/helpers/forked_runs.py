@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, config
+from mmengine.config import Config
 from mmengine.runner import runner
 
 from mmluss.apis import PASSPipeline
 from mmluss.apis.steps import step_launcher
 from mmluss.apis.steps.training_folder import training_records
 from mmluss.apis.tools.mmseg_tools import run_mmseg_tool
-from mmluss.apis.tools.tool_processes import _PRELOADED
+from mmluss.apis.tools.tool_processes import PRELOADED
 
 SECONDS = 300
 _PR_SET_PDEATHSIG = 1
@@ -31,7 +31,7 @@ _PR_SET_PDEATHSIG = 1
 def start(log: Path, function: Callable[..., object], *arguments: object) -> BaseProcess:
     """Begin a function in a process of its own; what it prints goes to a file."""
     context: Any = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*_PRELOADED, __name__])
+    context.set_forkserver_preload([*PRELOADED, __name__])
     process = context.Process(target=_logged, args=(log, function, arguments))
     process.start()
     return process
@@ -72,9 +72,8 @@ def _logged(log: Path, function: Callable[..., object], arguments: tuple) -> Non
     # What a shell starts in the background has it and all its children deaf to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
-    # What runners log takes longer than such a short training: versions of compilers, and the config, neatly formatted.
+    # What runners log takes longer than such a short training: versions of compilers.
     runner.collect_env = dict
-    config.FormatCode = lambda text, **_: (text, True)
     function(*arguments)
 
 

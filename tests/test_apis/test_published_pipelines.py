@@ -90,7 +90,7 @@ def run_tool(
     base = str(CONFIGS / "pipelines" / base)
     overrides = tiny_overrides(batch_size)
     for step in overrides.values():
-        step["custom_imports"] = dict(imports=["tests.helpers.double_precision"])
+        step["custom_imports"] = dict(imports=["tests.helpers.double_precision", "tests.helpers.quick_mmengine"])
     overrides["pixel_attention"]["default_hooks"]["pseudo_labels"]["dtype"] = "float32"
     config.write_text(f"_base_ = {base!r}\noverrides = {overrides!r}\n")
     path = os.pathsep.join([str(CONFIGS.parent), os.environ.get("PYTHONPATH", "")])

@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Run long work one after the other, each in a process of its own that need not import anything, or in several."""
 
+import gc
 import multiprocessing
 import os
 import shlex
@@ -15,7 +16,8 @@ from mmengine.logging import MMLogger
 
 from mmluss.apis.tools.mmseg_tools import Tool, run_mmseg_tool
 
-_PRELOADED = ["mmluss", "mmluss.apis", "mmseg.apis"]
+PRELOADED = ["mmluss", "mmluss.apis", "mmseg.apis"]
+"""What every process has imported when it starts."""
 # By default glibc hands a freed activation back to the system and fetches the next one page by page, which takes a CPU
 # as long as the convolutions themselves. Other allocators ignore these settings.
 _KEEP_FREED_MEMORY = dict(MALLOC_MMAP_THRESHOLD_=str(1 << 30), MALLOC_TRIM_THRESHOLD_=str(1 << 34))
@@ -80,7 +82,7 @@ def call_in_process(
     can_fork = "forkserver" in multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if can_fork else "spawn")
     if can_fork:
-        context.set_forkserver_preload(_PRELOADED)
+        context.set_forkserver_preload(PRELOADED)
     for name, value in _KEEP_FREED_MEMORY.items():
         os.environ.setdefault(name, value)
     logs = [_log_of(log, index) for index in range(len(environments))]
@@ -123,6 +125,8 @@ def _end(processes: Sequence[Any]) -> None:
 
 
 def _run(environment: dict[str, str], log: Path | None, work: Callable[..., object], arguments: tuple) -> None:
+    # Every data set of mmengine collects garbage, which would look through all that is imported each time.
+    gc.freeze()
     # A fork server's processes have the variables of the time when it was started.
     os.environ.update(environment)
     if log is not None:
