@@ -1,5 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Importing this has mmengine write configs unformatted: done six times a run, that takes as long as a tiny training."""
+"""Importing this has mmengine write configs unformatted: six times a run, that takes as long as a tiny training."""
 
 import ast
 
