@@ -122,14 +122,17 @@ def use_mixed_precision(cfg: Config) -> None:
     cfg.merge_from_dict({f"overrides.{step}.optim_wrapper": wrapper for step in BELOW["overrides"]})
 
 
-def run(
-    args: argparse.Namespace, cfg: Config, work_dir: Path, launcher: StepLauncher
-) -> tuple[dict, Path | None, Path]:
-    """Run the pipeline; gives its report and the paths of its panel and its page."""
+def run(args: argparse.Namespace, cfg: Config, work_dir: Path, launcher: StepLauncher) -> tuple[dict, Path | None, str]:
+    """Run the pipeline; gives its report, the path of its panel, and where its page is or why there is none."""
     with nullcontext() if args.verbose else StepScreen(Console(stderr=True)) as screen:
         pipeline = PASSPipeline(cfg, work_dir, args.data_root, screen, launcher)
         report = pipeline.run()
-    return report, pipeline.draw_panel(), pipeline.write_page(report)
+    try:
+        page = f"Page: {pipeline.write_page(report)}"
+    except FileNotFoundError as error:
+        # Embeddings are large, and some people delete them when the labels are there.
+        page = f"No page: {error}"
+    return report, pipeline.draw_panel(), page
 
 
 def be_quiet(logger: MMLogger) -> None:
@@ -185,7 +188,7 @@ def main() -> None:
     with replace_file(work_dir / "report.txt") as file:
         file.write(text.getvalue().encode())
     print(f"Report: {work_dir / 'report.json'}, {work_dir / 'report.txt'}" + (f"; picture: {panel}" if panel else ""))
-    print(f"Page: {page}")
+    print(page)
 
 
 if __name__ == "__main__":

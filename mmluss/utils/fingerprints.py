@@ -62,10 +62,14 @@ def file_state(path: str | Path) -> str:
     return f"{state.st_size} {state.st_mtime_ns}"
 
 
-def folder_fingerprint(path: str | Path) -> str:
+def folder_fingerprint(path: str | Path, leave_out: str | Path | None = None) -> str:
     """Fingerprint of the names, sizes and times of change of all images and label maps below a folder.
 
     Linked folders and files count as what they lead to.
+
+    Args:
+        path: The folder.
+        leave_out: A folder below it that does not count.
 
     Raises:
         FileNotFoundError: If the folder does not exist.
@@ -73,8 +77,9 @@ def folder_fingerprint(path: str | Path) -> str:
     if not Path(path).is_dir():
         raise FileNotFoundError(f"{path} is not a folder: give the data set's folder with --data-root.")
     digest = hashlib.sha256()
+    left_out = leave_out and os.path.realpath(leave_out)
     for folder, folders, names in os.walk(path, followlinks=True):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(folder, name)) != left_out)
         inside = os.path.relpath(folder, path)
         prefix = "" if inside == os.curdir else inside + os.sep
         for name in filter(is_image, sorted(names)):

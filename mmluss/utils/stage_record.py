@@ -58,8 +58,12 @@ class StageRecord:
 
     def changed(self, stage: str, inputs: Mapping[str, Any]) -> list[str]:
         """Names of the things that are not what the stage was begun with."""
-        before, now = self._stages.get(stage, {}).get("inputs", {}), _plain(inputs)
+        before, now = self.inputs(stage), _plain(inputs)
         return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+    def inputs(self, stage: str) -> dict[str, Any]:
+        """What the stage was begun with; empty if it was not."""
+        return self._stages.get(stage, {}).get("inputs", {})
 
     def notes(self, stage: str) -> dict[str, Any]:
         """What was noted when the stage was begun; empty if it was not."""

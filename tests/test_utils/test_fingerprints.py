@@ -105,6 +105,17 @@ def test_folder_fingerprint_is_that_of_names_and_states(tmp_path):
     assert folder_fingerprint(f"{tmp_path}/") == folder_fingerprint(tmp_path)
 
 
+def test_folder_fingerprint_leaves_out_a_work_folder(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a.png").write_bytes(b"a")
+    before = folder_fingerprint(tmp_path, tmp_path / "work")
+    assert before == folder_fingerprint(tmp_path)
+    (tmp_path / "work" / "pixel_labels").mkdir(parents=True)
+    (tmp_path / "work" / "pixel_labels" / "a.png").write_bytes(b"a")
+    (tmp_path / "link").symlink_to(tmp_path / "work")
+    assert before == folder_fingerprint(tmp_path, tmp_path / "work") != folder_fingerprint(tmp_path)
+
+
 def test_folder_fingerprint_sees_names_and_sizes(tmp_path):
     (tmp_path / "a.png").write_bytes(b"1")
     before = folder_fingerprint(tmp_path)

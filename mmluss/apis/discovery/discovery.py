@@ -38,6 +38,7 @@ from mmluss.datasets.photos import PhotoList, list_photos, write_photo_list
 from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
 from mmluss.utils.atomic_files import write_json
 from mmluss.utils.fingerprints import file_state, settings_fingerprint
+from mmluss.utils.folder_lock import only_run_in
 
 
 class Discovery:
@@ -88,12 +89,13 @@ class Discovery:
             FileNotFoundError: If there is no such folder, or no such network to start from.
             ValueError: If there are too few photos, fewer than two for each cluster, or files that cannot be used, with
                 ``strict``; or if a network to start from does not fit.
-            RuntimeError: If a step failed; the message ends with the reason.
+            RuntimeError: If a step failed; the message ends with the reason. Or if another run is at work in the
+                folder.
         """
         work, backbone = self.out / "work", self.settings.backbone
         # A network that does not fit is told of before the photos are looked through, if there are any.
         start = foreign_start(*backbone, work) if backbone is not None and self.photo_root.is_dir() else None
-        with StepScreen(self.console) as screen:
+        with only_run_in(self.folder.lock), StepScreen(self.console) as screen:
             self._check_photos(screen)
             self._prepare(screen, start or embedded_start(work))
             pretrained = self._pretrain() if start is None else None
@@ -139,14 +141,14 @@ class Discovery:
         size = training_size(num_photos, self.settings.quick, self.processes)
         self._check_clusters(num_photos)
         data = self._data()
-        self._begin(data)
+        self._begin(data, size.processes)
         self.configs = DiscoveryConfigs(self.photo_root, self.folder.photo_list, num_photos, self.settings, size, start)
         launch, logs = StepLauncher(size.processes), None if self.verbose else self.out / "logs"
         self.tools = ToolSteps(self.steps, data, num_photos, launch, screen, logs)
 
-    def _begin(self, data: str) -> None:
-        """Write the list of photos; from here on the steps change, if photos or settings did."""
-        self.inputs = settings_fingerprint(asdict(self.settings) | dict(data=data))
+    def _begin(self, data: str, processes: int = 1) -> None:
+        """Write the list of photos; from here on the steps change, if photos, settings or processes did."""
+        self.inputs = settings_fingerprint(asdict(self.settings) | dict(data=data, processes=processes))
         if self.folder.run_file.is_file() and self.folder.run.get("inputs") != self.inputs:
             self.folder.changing.touch()
         write_photo_list(self.folder.photo_list, self.photos.photos)

@@ -1,14 +1,15 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """What a finished discovery leaves for people: label maps of all photos, a table of clusters, a report, names."""
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmluss.apis.results.cluster_names import ClusterNames, write_cluster_names
+from mmluss.apis.results.carried_names import carry_names, keep_before
+from mmluss.apis.results.cluster_names import ClusterNames, read_own_columns, write_cluster_names
+from mmluss.apis.results.edited_tables import read_edited_table
 from mmluss.apis.results.photo_table import PhotoTable
 from mmluss.apis.results.run_folder import RunFolder
 from mmluss.apis.results.run_report import PhotoPictures, report_facts, threshold_facts, training_losses
@@ -21,6 +22,7 @@ from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.datasets.label_folder import read_label_manifest
 from mmluss.datasets.photos import PhotoList, read_photo
 from mmluss.utils.fingerprints import file_fingerprint
+from mmluss.utils.folder_lock import only_run_in
 from mmluss.utils.stage_record import StageRecord
 from mmluss.visualization.report import Curve, write_report
 
@@ -30,28 +32,36 @@ def finish_run(
 ) -> None:
     """Segment all photos with the final model, then write table, model and report.
 
-    The table of an earlier result with as many clusters keeps its names; another is put aside as ``clusters.old.csv``.
+    Names, merges and drops in the table of an earlier result go over to the clusters that show the same things; that
+    table stays as ``clusters.old.csv``, if anybody has changed it.
 
     Args:
         folder: A folder whose steps are done.
         progress: Given the photos, gives them back one by one; for a progress bar.
         title: Headline of the report.
+
+    Raises:
+        RuntimeError: If another run is at work in the folder.
+        ValueError: If the table cannot be understood; the message names its line.
     """
-    checkpoint = folder.checkpoint
-    inputs = dict(model=file_fingerprint(checkpoint), photos=folder.photos, num_clusters=folder.run["num_clusters"])
-    record = StageRecord(folder.out / "work" / "results.json")
-    if record.result("labels", inputs) is None:
-        if "num_clusters" in record.changed("labels", inputs) and folder.names_file.is_file():
-            folder.names_file.replace(folder.out / "clusters.old.csv")
-        record.begin("labels", inputs)
-        segmenter = Segmenter(checkpoint)
-        segmenter.names = ClusterNames.default(folder.run["num_clusters"])
-        photos = PhotoList(folder.run["photos"], folder.photos)
-        segment_files(segmenter, photos, folder.out / "labels", ["mask"], progress=progress)
-        _shrink_to_seen(folder)
-        record.finish("labels", inputs, {})
-    apply_names(folder, title)
-    folder.changing.unlink(missing_ok=True)
+    with only_run_in(folder.lock):
+        checkpoint = folder.checkpoint
+        inputs = dict(model=file_fingerprint(checkpoint), photos=folder.photos, num_clusters=folder.run["num_clusters"])
+        record = StageRecord(folder.out / "work" / "results.json")
+        gone = not all(path.is_file() for path in folder.label_maps)
+        if gone or record.result("labels", inputs) is None:
+            if record.changed("labels", inputs) and folder.names_file.is_file():
+                keep_before(folder, record.inputs("labels").get("num_clusters", folder.run["num_clusters"]))
+            record.begin("labels", inputs)
+            segmenter = Segmenter(checkpoint)
+            segmenter.names = ClusterNames.default(folder.run["num_clusters"])
+            photos = PhotoList(folder.run["photos"], folder.photos)
+            segment_files(segmenter, photos, folder.labels, ["mask"], progress=progress)
+            _shrink_to_seen(folder)
+            carry_names(folder)
+            record.finish("labels", inputs, {})
+        _apply_names(folder, title)
+        folder.changing.unlink(missing_ok=True)
 
 
 def apply_names(folder: RunFolder, title: str | None = None) -> None:
@@ -60,10 +70,20 @@ def apply_names(folder: RunFolder, title: str | None = None) -> None:
     Args:
         folder: A finished run.
         title: Headline of the report.
+
+    Raises:
+        RuntimeError: If a run is at work in the folder.
+        ValueError: If the table cannot be understood; the message names its line.
     """
+    with only_run_in(folder.lock):
+        _apply_names(folder, title)
+
+
+def _apply_names(folder: RunFolder, title: str | None) -> None:
     names, table = folder.names, folder.table()
+    own_columns = read_own_columns(folder.names_file) if folder.names_file.is_file() else {}
     photos = np.bincount(table.cluster, minlength=len(names.names))
-    write_cluster_names(folder.names_file, names, photos.tolist(), table.shares().tolist())
+    write_cluster_names(folder.names_file, names, photos.tolist(), table.shares().tolist(), own_columns)
     write_model(folder, names)
     _write_report(folder, names, table, title or f"What is in {Path(folder.run['photos']).name}")
 
@@ -119,8 +139,8 @@ def _write_report(folder: RunFolder, names: ClusterNames, table: PhotoTable, tit
         finetune=FINETUNE_TITLE,
     )
     folders = {title: folder.steps[name] for name, title in titles.items() if name in folder.steps}
-    with open(folder.out / "skipped.csv", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        skipped = [(row["path"], row["reason"]) for row in csv.DictReader(file)]
+    table_of_skipped = read_edited_table(folder.out / "skipped.csv", "surrogateescape")
+    skipped = [(row.get("path", ""), row.get("reason", "")) for _, row in table_of_skipped.rows]
     facts = report_facts(
         title,
         {

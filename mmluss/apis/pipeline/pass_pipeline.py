@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """All steps of PASS in a row, each by mmseg's own train and test tools, with controls measured in the same run."""
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -45,6 +46,7 @@ from mmluss.evaluation.matching import MATCH_FILE
 from mmluss.evaluation.scores import SCORES_FILE
 from mmluss.utils.atomic_files import read_json, write_json
 from mmluss.utils.fingerprints import folder_fingerprint
+from mmluss.utils.folder_lock import only_run_in
 from mmluss.utils.image_files import count_images
 
 
@@ -93,9 +95,10 @@ class PASSPipeline:
         self.controls = known_controls(cfg)
         self.rounds = rounds_of(cfg)
         self.draft = draft_of(cfg)
-        self.data_root = str(data_root or cfg.data_root)
+        # However it is written, so that the steps stay those of the same data.
+        self.data_root = os.path.abspath(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
-        self.data = folder_fingerprint(self.data_root)
+        self.data = folder_fingerprint(self.data_root, leave_out=self.steps.work_dir)
         self.tools = ToolSteps(
             self.steps,
             self.data,
@@ -126,7 +129,14 @@ class PASSPipeline:
         Returns:
             The report: ``steps`` (name, seconds, key figures), ``protocol``, ``miou`` by row of the comparison,
             ``rounds`` that step 3 was done, and the path of the ``submission``, where one is asked for.
+
+        Raises:
+            RuntimeError: If a step failed, or another run is at work in the folder.
         """
+        with only_run_in(self.steps.work_dir):
+            return self._run()
+
+    def _run(self) -> dict:
         pretrained = self._pretrain()
         labels = self._label(PIXEL_ATTENTION, pretrained)
         label_scores = self.tools.test(PIXEL_LABELS_TEST, labels, LABEL_CHECKPOINT) if self.scored else None

@@ -1,15 +1,14 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Names of clusters in a table that people edit: ``clusters.csv`` with names, merges and drops."""
 
-import csv
-import io
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mmluss.apis.results.edited_tables import read_edited_table
 from mmluss.datasets.categories import cluster_names
 from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.utils.atomic_files import write_csv
@@ -70,7 +69,13 @@ class ClusterNames:
         return table[ids]
 
 
-def write_cluster_names(path: str | Path, names: ClusterNames, photos: Sequence[int], shares: Sequence[float]) -> None:
+def write_cluster_names(
+    path: str | Path,
+    names: ClusterNames,
+    photos: Sequence[int],
+    shares: Sequence[float],
+    own_columns: Mapping[str, Mapping[int, str]] | None = None,
+) -> None:
     """Write the table; a file there is replaced in one piece.
 
     Args:
@@ -78,18 +83,21 @@ def write_cluster_names(path: str | Path, names: ClusterNames, photos: Sequence[
         names: What to write.
         photos: K + 1 numbers of photos by id.
         shares: K + 1 shares of all pixels by id, 0..1.
+        own_columns: Columns that people have added, as ``read_own_columns`` gives them.
     """
+    own_columns = own_columns or {}
     rows = []
     for index in range(1, len(names.names)):
         target = int(names.targets[index])
         merged = target if target not in (0, index) else ""
         dropped = "x" if target == 0 else ""
-        rows.append((index, names.names[index], merged, dropped, photos[index], f"{shares[index]:.4f}"))
-    write_csv(path, COLUMNS, rows)
+        own = (values.get(index, "") for values in own_columns.values())
+        rows.append((index, names.names[index], merged, dropped, photos[index], f"{shares[index]:.4f}", *own))
+    write_csv(path, (*COLUMNS, *own_columns), rows)
 
 
 def read_cluster_names(path: str | Path, num_clusters: int) -> ClusterNames:
-    """Read the table as people leave it: rows in any order, comma, semicolon or tab, clusters left out unchanged.
+    """Read the table as people leave it: rows in any order, clusters left out unchanged; see ``read_edited_table``.
 
     Args:
         path: CSV file with the columns ``id`` and any of ``name``, ``merge_into`` and ``drop``.
@@ -99,23 +107,16 @@ def read_cluster_names(path: str | Path, num_clusters: int) -> ClusterNames:
         ValueError: If a column, an id or a value cannot be understood, a name has a line break or another control
             character, an id occurs twice, or merges go in a circle; the message names file and line.
     """
-    text = Path(path).read_bytes().decode("utf-8-sig", errors="replace")
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    columns = {name.strip().lower(): name for name in reader.fieldnames or () if name}
-    if "id" not in columns:
+    table = read_edited_table(path)
+    if "id" not in (column.strip().lower() for column in table.columns):
         raise ValueError(
-            f"{path}: the first line must name the columns {', '.join(COLUMNS)}, at least id; it is {header!r}"
+            f"{path}: the first line must name the columns {', '.join(COLUMNS)}, at least id; it is {table.header!r}"
         )
     names = list(ClusterNames.default(num_clusters).names)
     targets = np.arange(num_clusters + 1)
     seen: set[int] = set()
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
-        values = {name: (row[column] or "").strip() for name, column in columns.items()}
-        if not any(values.values()):
-            continue
+    for line, values in table.rows:
+        where = f"{path}, line {line}"
         index = _cluster_id(values["id"], num_clusters, f"{where}, id")
         if index in seen:
             raise ValueError(f"{where}: the id {index} has a line already")
@@ -126,6 +127,17 @@ def read_cluster_names(path: str | Path, num_clusters: int) -> ClusterNames:
         if _is_yes(values.get("drop", ""), f"{where}, drop"):
             targets[index] = 0
     return ClusterNames(tuple(names), _followed(targets, path))
+
+
+def read_own_columns(path: str | Path) -> dict[str, dict[int, str]]:
+    """Columns that people have added to the table: texts by id, by the column's name.
+
+    Args:
+        path: A table that ``read_cluster_names`` reads.
+    """
+    table = read_edited_table(path)
+    added = [column for column in table.columns if column.strip().lower() not in COLUMNS]
+    return {column: {int(row["id"]): row[column.strip().lower()] for _, row in table.rows} for column in added}
 
 
 def _followed(targets: np.ndarray, path: str | Path) -> np.ndarray:

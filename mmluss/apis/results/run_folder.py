@@ -57,6 +57,21 @@ class RunFolder:
         return self.out / "work" / "embeddings"
 
     @property
+    def labels(self) -> Path:
+        """Label maps of the photos."""
+        return self.out / "labels"
+
+    @property
+    def before(self) -> Path:
+        """What is kept of the result before until its names have gone over to the new one."""
+        return self.out / "work" / "before"
+
+    @property
+    def lock(self) -> Path:
+        """Folder that one run at a time may work in."""
+        return self.out / "work"
+
+    @property
     def changing(self) -> Path:
         """File that is there while the steps are done for other results than those in the folder."""
         return self.out / "work" / "changing"
@@ -71,7 +86,7 @@ class RunFolder:
             raise RuntimeError(
                 f"{self.out}: a run with other photos or settings has begun and did not end, so the steps in it no "
                 "longer belong to its results. Run the same mmluss discover command again, to its end; what is in "
-                f"{self.out / 'labels'} and {self.out / 'model.pth'} is of the run before"
+                f"{self.labels} and {self.out / 'model.pth'} is of the run before"
             )
 
     @property
@@ -96,7 +111,7 @@ class RunFolder:
     @property
     def label_maps(self) -> list[Path]:
         """Label maps of the photos, ids of clusters before merges and drops."""
-        return [self.out / "labels" / f"{name}.png" for name in self.photos]
+        return [self.labels / f"{name}.png" for name in self.photos]
 
     @property
     def names_file(self) -> Path:

@@ -45,14 +45,21 @@ class PhotoPictures:
 
     def outlined(self, index: int, side: int = 256) -> Picture:
         """A photo with outlines, its longest side at most ``side`` pixels."""
-        photo = self.read_photo(self.photos[index])
-        return Picture(
-            outlined_photo(photo, read_label_map(self.label_maps[index]), self.palette, side), self.names[index]
-        )
+        labels = read_label_map(self.label_maps[index])
+        return Picture(outlined_photo(self._photo(index), labels, self.palette, side), self.names[index])
 
     def thumbnail(self, index: int, side: int = 64) -> Picture:
         """A photo alone."""
-        return Picture(outlined_photo(self.read_photo(self.photos[index]), None, self.palette, side), self.names[index])
+        return Picture(outlined_photo(self._photo(index), None, self.palette, side), self.names[index])
+
+    def _photo(self, index: int) -> np.ndarray:
+        """A photo, or gray in its place where it is gone or another one by now."""
+        labels = read_label_map(self.label_maps[index])
+        try:
+            photo = self.read_photo(self.photos[index])
+        except (OSError, ValueError):
+            photo = np.empty((0, 0, 3), np.uint8)
+        return photo if photo.shape[:2] == labels.shape else np.full((*labels.shape, 3), 128, np.uint8)
 
 
 def cluster_facts(

@@ -4,16 +4,21 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from mmluss import Segmenter
+from mmluss.apis.discovery import run_results
 from mmluss.apis.discovery.discovery import Discovery
 from mmluss.apis.discovery.discovery_settings import DiscoverySettings
-from mmluss.apis.discovery.run_results import finish_run
+from mmluss.apis.discovery.run_results import apply_names, finish_run
 from mmluss.apis.results.run_folder import RunFolder
+from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.datasets.photos import list_photos, read_photo_list
+from mmluss.utils.folder_lock import only_run_in
 from tests.helpers.finished_run import PHOTOS, write_finished_run, write_photos
+from tests.helpers.tiny_models import CLUSTERS
 
 
 @pytest.fixture(scope="module")
@@ -28,32 +33,116 @@ def folder(finished, tmp_path) -> RunFolder:
     return RunFolder(shutil.copytree(finished.out, tmp_path / "out"))
 
 
-def train_again(folder: RunFolder) -> None:
-    """Another final checkpoint."""
+def train_again(folder: RunFolder, more: int = 1) -> None:
+    """Another final checkpoint, of the same weights."""
     checkpoint = torch.load(folder.checkpoint, map_location="cpu", weights_only=True)
-    torch.save(checkpoint | dict(more=1), folder.checkpoint)
+    torch.save(checkpoint | dict(more=more), folder.checkpoint)
 
 
 def set_run(folder: RunFolder, **values: object) -> None:
     folder.run_file.write_text(json.dumps(folder.run | values))
 
 
+def permute_labels(folder: RunFolder, order: dict[int, int]) -> None:
+    """Have the result before show the same things under other ids."""
+    for path in folder.label_maps:
+        ids = read_label_map(path)
+        write_label_map(path, np.vectorize(lambda id_: order.get(id_, id_))(ids).astype(np.uint16))
+
+
 def test_names_stay_whatever_rows_and_letters_a_table_has(folder):
-    folder.names_file.write_bytes("id;name\n2;Fell grün\n".encode("cp1252"))
-    train_again(folder)
-    finish_run(folder)
-    assert folder.names.names[2].startswith("Fell gr") and not (folder.out / "clusters.old.csv").exists()
+    folder.names_file.write_bytes("id;name;seen\n2;Fell grün;May\n".encode("cp1252"))
+    apply_names(folder)
+    assert folder.names.names[2] == "Fell grün"
+    assert folder.names_file.read_text("utf-8-sig").splitlines()[2].startswith("2,Fell grün,,,")
+    assert folder.names_file.read_text("utf-8-sig").splitlines()[2].endswith(",May")
+    assert not (folder.out / "clusters.old.csv").exists()
 
 
-def test_table_of_another_number_of_clusters_is_put_aside(folder):
+@pytest.mark.parametrize("number", [CLUSTERS, 9])
+def test_names_follow_their_things_to_other_ids(folder, number):
     record = folder.out / "work" / "results.json"
     stages = json.loads(record.read_text())
-    stages["labels"]["inputs"]["num_clusters"] = 9
+    stages["labels"]["inputs"]["num_clusters"] = number
     record.write_text(json.dumps(stages))
-    folder.names_file.write_text("id,name\n2,fur\n")
+    present = np.unique([id_ for path in folder.label_maps for id_ in np.unique(read_label_map(path))])
+    one, other = (int(id_) for id_ in present[present > 0][:2])
+    permute_labels(folder, {one: other, other: one})
+    table = f"id,name,drop\n{one},fur,\n{other},mist,x\n"
+    folder.names_file.write_text(table)
+    train_again(folder)
     finish_run(folder)
-    assert folder.names.names[2] == "cluster 2"
-    assert (folder.out / "clusters.old.csv").read_text() == "id,name\n2,fur\n"
+    assert (folder.names.names[other], folder.names.names[one]) == ("fur", "mist")
+    assert folder.names.targets[one] == 0
+    assert (folder.out / "clusters.old.csv").read_text() == table
+    assert not folder.before.exists()
+    # Again: neither what people wrote then nor what they wrote before is lost.
+    again = folder.names_file.read_bytes()
+    train_again(folder, more=2)
+    finish_run(folder)
+    assert (folder.out / "clusters.old.csv").read_text() == table
+    assert (folder.out / "clusters.old.2.csv").read_bytes() == again
+    assert folder.names.names[other] == "fur"
+
+
+def test_an_untouched_table_is_not_kept(folder):
+    train_again(folder)
+    finish_run(folder)
+    assert not list(folder.out.glob("clusters.old*"))
+
+
+def test_interrupted_labels_still_take_names_from_the_result_before(folder, monkeypatch):
+    folder.names_file.write_text("id,name\n1,fur\n2,metal\n3,mist\n4,glass\n")
+    train_again(folder)
+
+    def interrupt(*args: object, **kwargs: object) -> None:
+        folder.labels.mkdir()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_results, "segment_files", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            finish_run(folder)
+    finish_run(folder)
+    shown = {int(id_) for path in folder.label_maps for id_ in np.unique(read_label_map(path))} - {0}
+    expected = {1: "fur", 2: "metal", 3: "mist", 4: "glass"}
+    assert {id_: folder.names.names[id_] for id_ in shown} == {id_: expected[id_] for id_ in shown}
+    assert len(list(folder.out.glob("clusters.old*"))) == 1
+
+
+def test_label_maps_that_are_gone_are_made_again(folder):
+    folder.names_file.write_text("id,name\n1,fur\n")
+    before = [read_label_map(path) for path in folder.label_maps]
+    folder.label_maps[1].unlink()
+    finish_run(folder)
+    for path, ids in zip(folder.label_maps, before, strict=True):
+        np.testing.assert_array_equal(read_label_map(path), ids)
+    assert folder.names.names[1] == "fur" and not list(folder.out.glob("clusters.old*"))
+
+
+def test_names_reach_model_and_report_where_photos_are_gone(folder):
+    set_run(folder, photos=str(folder.out / "nowhere"))
+    folder.names_file.write_text("id,name\n1,fur\n")
+    apply_names(folder)
+    assert "fur" in (folder.out / "report" / "index.html").read_text()
+    meta = torch.load(folder.out / "model.pth", map_location="cpu", weights_only=True)["meta"]
+    assert meta["dataset_meta"]["classes"][1] == "fur"
+
+
+def test_skipped_files_as_a_spreadsheet_saves_them(folder):
+    (folder.out / "skipped.csv").write_bytes("path;reason\r\nTür.txt;no photo\r\n".encode("utf-8-sig"))
+    apply_names(folder)
+    assert "Tür.txt" in (folder.out / "report" / "index.html").read_text()
+
+
+def test_one_run_at_a_time(folder, tmp_path):
+    photos = shutil.copytree(folder.run["photos"], tmp_path / "photos")
+    before = folder.names_file.read_bytes()
+    with only_run_in(folder.lock):
+        for start in (lambda: finish_run(folder), lambda: apply_names(folder), Discovery(photos, folder.out).run):
+            with pytest.raises(RuntimeError, match="another run is at work"):
+                start()
+    assert folder.names_file.read_bytes() == before and read_photo_list(folder.photo_list) == list(PHOTOS)
 
 
 def test_names_of_files_need_not_be_text(folder, tmp_path):
@@ -88,21 +177,21 @@ def test_steps_are_not_looked_at_while_they_change(folder):
     folder.check_steps()
 
 
-@pytest.mark.parametrize("change", [None, "settings", "photos"])
+@pytest.mark.parametrize("change", [None, "settings", "photos", "processes"])
 def test_a_run_with_other_photos_or_settings_changes_the_steps(folder, tmp_path, change):
     photos = shutil.copytree(folder.run["photos"], tmp_path / "photos")
 
-    def begin(seed: int) -> str:
+    def begin(seed: int, processes: int = 1) -> str:
         discovery = Discovery(photos, folder.out, DiscoverySettings(clusters=2, seed=seed))
         discovery.photos = list_photos(photos)
-        discovery._begin(discovery._data())
+        discovery._begin(discovery._data(), processes)
         return discovery.inputs
 
     set_run(folder, inputs=begin(0))
     folder.changing.unlink()
     if change == "photos":
         shutil.copy(photos / "a.jpg", photos / "new.jpg")
-    begin(1 if change == "settings" else 0)
+    begin(1 if change == "settings" else 0, 2 if change == "processes" else 1)
     assert folder.changing.exists() == (change is not None)
     assert ("new.jpg" in read_photo_list(folder.photo_list)) == (change == "photos")
 

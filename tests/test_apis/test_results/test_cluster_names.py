@@ -2,7 +2,12 @@
 import numpy as np
 import pytest
 
-from mmluss.apis.results.cluster_names import ClusterNames, read_cluster_names, write_cluster_names
+from mmluss.apis.results.cluster_names import (
+    ClusterNames,
+    read_cluster_names,
+    read_own_columns,
+    write_cluster_names,
+)
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -30,6 +35,18 @@ def test_tables_of_spreadsheets(tmp_path, delimiter):
     assert found.names == ("other", "cluster 1", "rose", "mist", "cluster 4")
     assert found.targets.tolist() == [0, 2, 2, 0, 4]
     assert found.classes == ("other", "rose", "rose", "other", "cluster 4")
+
+
+def test_columns_that_people_add_stay(tmp_path):
+    path = tmp_path / "clusters.csv"
+    path.write_text("ID;Note 1;name\n2;seen in May;rose\n1;;\n")
+    names, own = read_cluster_names(path, 3), read_own_columns(path)
+    assert own == {"Note 1": {2: "seen in May", 1: ""}}
+    write_cluster_names(path, names, [0, 1, 2, 3], [0.0] * 4, own)
+    lines = path.read_text("utf-8-sig").splitlines()
+    assert lines[0] == "id,name,merge_into,drop,photos,share,Note 1"
+    assert lines[2:] == ["2,rose,,,2,0.0000,seen in May", "3,cluster 3,,,3,0.0000,"]
+    assert read_own_columns(path)["Note 1"][2] == "seen in May"
 
 
 def test_merges_are_followed_and_drops_with_them(tmp_path):

@@ -1,0 +1,30 @@
+# Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mmluss.utils.folder_lock import only_run_in
+
+
+def test_a_second_run_is_told_of_the_first(tmp_path):
+    with only_run_in(tmp_path / "work"):
+        message = rf"work: another run is at work .*\(process {os.getpid()} on ."
+        with pytest.raises(RuntimeError, match=message), only_run_in(tmp_path / "work"):
+            pass
+        with only_run_in(tmp_path / "other"):
+            pass
+    with only_run_in(tmp_path / "work"):
+        pass
+
+
+def test_a_killed_run_keeps_nobody_out(tmp_path):
+    script = (
+        "import os, sys; from mmluss.utils.folder_lock import only_run_in\n"
+        "with only_run_in(sys.argv[1]):\n    os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script, tmp_path], capture_output=True)
+    assert done.returncode == -9
+    with only_run_in(tmp_path):
+        assert f"process {os.getpid()}" in (tmp_path / ".lock").read_text()
