@@ -6,4 +6,3 @@ _base_ = [
 ]
 # Shuffled batches, not synchronized statistics, keep the key encoder from cheating.
 sync_bn = None
-find_unused_parameters = True

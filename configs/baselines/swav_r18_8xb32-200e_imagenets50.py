@@ -16,7 +16,8 @@ view_pipeline = [
 train_dataloader = dict(dataset=dict(pipeline=view_pipeline))
 optim_wrapper = dict(optimizer=dict(lr=0.6), paramwise_cfg=None)
 param_scheduler = [dict(type="CosineAnnealingLR", eta_min=0.0006, by_epoch=True, convert_to_iter_based=True)]
-find_unused_parameters = True
+# Frozen prototypes have no gradient.
+model_wrapper_cfg = dict(find_unused_parameters=True)
 default_hooks = dict(
     swav=dict(
         type="mmpretrain.SwAVHook",

@@ -54,7 +54,9 @@ class EmbeddingFile:
         done_path = self.path.with_name("embeddings_done.npy")
         record = StageRecord(self.path.with_suffix(".json"))
         inputs = dict(key=key, shape=shape, dtype=dtype)
-        if record.result("rows", inputs) is None:
+        there = [self.path.is_file() and done_path.is_file() if dist.is_main_process() else None]
+        dist.broadcast_object_list(there, src=0)
+        if not there[0] or record.result("rows", inputs) is None:
             record.begin("rows", inputs)
             if dist.is_main_process():
                 reserve_array(self.path, shape, np.dtype(dtype))

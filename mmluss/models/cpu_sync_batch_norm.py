@@ -36,8 +36,10 @@ class CPUSyncBatchNorm(_BatchNorm):
         shape = [1, -1, *[1] * (input.ndim - 2)]
         # Processes may have batches of different sizes.
         count = all_reduce(torch.tensor(float(input.numel() // input.shape[1])))
-        mean = all_reduce(input.sum(dims)) / count
-        centered = input - mean.view(shape)
+        # Of bfloat16, which autocast hands over, sums would keep two digits.
+        values = input.float() if input.dtype.itemsize < torch.float32.itemsize else input
+        mean = all_reduce(values.sum(dims)) / count
+        centered = values - mean.view(shape)
         variance = all_reduce(centered.square().sum(dims)) / count
         if self.training and self.running_mean is not None and self.running_var is not None:
             share = self._share_of_batch()
@@ -47,7 +49,8 @@ class CPUSyncBatchNorm(_BatchNorm):
         output = centered * torch.rsqrt(variance + self.eps).view(shape)
         if self.weight is not None:
             output = output * self.weight.view(shape)
-        return output if self.bias is None else output + self.bias.view(shape)
+        output = output if self.bias is None else output + self.bias.view(shape)
+        return output.to(input.dtype)
 
     def _share_of_batch(self) -> float:
         """How much the running statistics take over from a batch."""

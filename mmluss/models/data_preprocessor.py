@@ -35,7 +35,10 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
         batch_augments: What changes training images and crops on the model's device before they are normalized, such as
             ``[dict(type="BatchColorDistortion")]``. Each takes ``(B, 3, H, W)`` images in 0..255, channels in the order
             loaded (BGR), and gives such in float32.
-        **kwargs: As for mmseg's ``SegDataPreProcessor``.
+        **kwargs: As for mmseg's ``SegDataPreProcessor``, but for ``test_cfg``.
+
+    Raises:
+        ValueError: If ``rgb_to_bgr`` and ``bgr_to_rgb`` are both set, or ``test_cfg`` is.
     """
 
     def __init__(
@@ -52,6 +55,13 @@ class LUSSDataPreProcessor(SegDataPreProcessor):
     ) -> None:
         if size_divisor is None and kwargs.get("size") is None:
             size_divisor = 1
+        if bgr_to_rgb and kwargs.get("rgb_to_bgr"):
+            raise ValueError("LUSSDataPreProcessor: rgb_to_bgr=True goes with bgr_to_rgb=False; its default is True")
+        if kwargs.get("test_cfg") is not None:
+            raise ValueError(
+                "LUSSDataPreProcessor: test_cfg would pad images, and label maps are of the whole input: leave it out, "
+                "and let the pipeline's resize give the size"
+            )
         # Both reverse the channels, which ``_normalized`` does here.
         self.reverses_channels = bool(kwargs.pop("rgb_to_bgr", False)) != bgr_to_rgb
         super().__init__(seg_pad_val=seg_pad_val, size_divisor=size_divisor, **kwargs)

@@ -98,16 +98,14 @@ class PhotoNetwork(nn.Module):
 
     def _logit_labels(self, logits: Tensor, size: Tensor) -> Tensor:
         test_cfg = self.model.test_cfg or {}
-        working = _limited(size, *size_limits(test_cfg))
-        pixels = _pixels(working)
+        pixels = _pixels(_limited(size, *size_limits(test_cfg)))
         naming = naming_settings(test_cfg)
-        if any(naming.values()):
-            class_logits, foreground = foreground_logits(logits, **naming)
-            enlarged = F.interpolate(foreground[None, None], size=pixels, mode="bilinear", align_corners=False)
-            labels = torch.where(enlarged[0, 0] >= 0.5, argmax_in_blocks(class_logits, pixels, CLASSES_AT_ONCE) + 1, 0)
-        else:
-            labels = argmax_in_blocks(logits, pixels, CLASSES_AT_ONCE)
-        return _nearest(labels, size)
+        if not any(naming.values()):
+            return _nearest(argmax_in_blocks(logits, pixels, CLASSES_AT_ONCE), size)
+        class_logits, foreground = foreground_logits(logits, **naming)
+        labels = _nearest(argmax_in_blocks(class_logits, pixels, CLASSES_AT_ONCE) + 1, size)
+        enlarged = F.interpolate(foreground[None, None], size=_pixels(size), mode="bilinear", align_corners=False)
+        return torch.where(enlarged[0, 0] >= 0.5, labels, 0)
 
 
 def antialiased_resize(image: Tensor, size: Tensor) -> Tensor:

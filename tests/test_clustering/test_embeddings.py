@@ -107,3 +107,11 @@ def test_a_full_disk_shows_before_the_work(tmp_path):
     with pytest.raises(OSError, match=r"cannot make room for .*embeddings\.npy"):
         EmbeddingFile(tmp_path, "key", (2**52, 2**8), "float32")
     assert not list(tmp_path.glob("*.npy*"))
+
+
+@pytest.mark.parametrize("gone", ["embeddings.npy", "embeddings_done.npy"])
+def test_rows_that_were_deleted_are_made_again(photo_root, model, tmp_path, gone):
+    dataset, settings = photos(photo_root), small_settings(dtype="float32")
+    before = np.array(extract_embeddings(model, dataset, tmp_path, "key", settings))
+    (tmp_path / gone).unlink()
+    np.testing.assert_array_equal(extract_embeddings(model, dataset, tmp_path, "key", settings), before)

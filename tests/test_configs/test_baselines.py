@@ -2,6 +2,7 @@
 """Other learners in place of step 1: what they train, and what steps 2 to 4 and distance matching take from them."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from mmseg.registry import DATASETS, MODELS
 
 from mmluss.checkpoints.kinds import checkpoint_weights
 from tests.helpers.small_runs import CONFIGS, run, small_config
+from tests.helpers.two_processes import run_in_two_processes
 
 pytestmark = pytest.mark.slow
 
@@ -173,3 +175,18 @@ def test_predictor_of_simsiam_keeps_its_learning_rate(data_root, tmp_path):
     runner.train()
     assert rates.predictor and set(rates.predictor) == {0.05}
     assert len(set(rates.others)) == 3 and max(rates.others) == 0.05
+
+
+def _train_in_a_process(rank: int, data_root: Path, work_dir: Path) -> None:
+    cfg = small_config("baselines/swav_r18_8xb32-200e_imagenets50.py", data_root, work_dir)
+    cfg.launcher = "pytorch"
+    cfg.train_dataloader.batch_size = 2
+    cfg.train_cfg.max_epochs = 2
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert runner.iter == 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes on CPUs; with GPUs there must be two")
+def test_swav_trains_in_processes_although_its_prototypes_are_frozen_at_first(data_root, tmp_path):
+    run_in_two_processes(_train_in_a_process, data_root, tmp_path)

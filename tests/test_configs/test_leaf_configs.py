@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from tests.helpers.small_runs import CONFIGS, leaf_configs, run, small_config
 
@@ -22,6 +23,12 @@ def test_bases_are_few_levels_deep():
     found = {path: levels(path) for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts}
     assert max(found.values()) > 1
     assert not {path: number for path, number in found.items() if number > MOST_LEVELS}
+
+
+@pytest.mark.parametrize("name", leaf_configs())
+def test_unused_parameters_are_named_where_the_runner_looks(name):
+    cfg = Config.fromfile(CONFIGS / name)
+    assert "find_unused_parameters" not in cfg, "with a model_wrapper_cfg the runner reads only what is in that"
 
 
 @pytest.mark.slow

@@ -92,3 +92,15 @@ def test_former_name_still_works():
     assert isinstance(former, LUSSDataPreProcessor)
     assert not former.reverses_channels and former.seg_pad_val == 255
     assert former.mean.flatten().tolist() == MEAN and former.crop_std.flatten().tolist() == STD
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(rgb_to_bgr=True), "rgb_to_bgr=True goes with bgr_to_rgb=False"),
+        (dict(test_cfg=dict(size_divisor=64)), "test_cfg would pad images"),
+    ],
+)
+def test_settings_that_would_give_wrong_images(settings, message):
+    with pytest.raises(ValueError, match=message):
+        LUSSDataPreProcessor(**settings)

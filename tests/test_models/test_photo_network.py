@@ -52,13 +52,26 @@ def test_resize_is_pillow_s(size):
 
 
 @pytest.fixture(
-    params=["plain", "limited by height", "limited by long side", "one cluster", "evidence", "shuffled", "bgr"]
+    params=[
+        "plain",
+        "limited by height",
+        "limited by long side",
+        "one cluster",
+        "evidence",
+        "evidence, limited",
+        "shuffled",
+        "bgr",
+    ]
 )
 def segmentor(request, tiny_resnet) -> LUSSSegmentor:
     head = dict(type="LinearHead", num_classes=21)
     settings = {
         "limited by height": dict(test_cfg=dict(max_resolution=50, limited_side="height")),
         "limited by long side": dict(test_cfg=dict(max_resolution=50, limited_side="long")),
+        "evidence, limited": dict(
+            test_cfg=dict(image_evidence=2.0, max_resolution=30, limited_side="long"),
+            decode_head=dict(type="LinearHead", num_classes=3),
+        ),
         "one cluster": dict(test_cfg=dict(one_cluster=True), decode_head=dict(type="LinearHead", num_classes=3)),
         "evidence": dict(test_cfg=dict(image_evidence=2.0), decode_head=dict(type="LinearHead", num_classes=3)),
         "shuffled": dict(decode_head=dict(type="PixelShuffleHead", num_classes=21, patch_size=3)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine import dist
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from mmseg.registry import HOOKS
 
 from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
@@ -32,9 +32,9 @@ class ClusterNamesHook(Hook):
 
     def before_val(self, runner: Runner) -> None:
         """Show clusters as such where training reads pixel labels."""
-        dataset = getattr(runner.train_dataloader, "dataset", None)
-        if dataset is not None:
-            self._show(runner, getattr(dataset, "metainfo", None))
+        # To ask the runner for the loader of training would build it, also where nothing is trained.
+        if isinstance(runner._train_loop, BaseLoop):
+            self._show(runner, getattr(runner._train_loop.dataloader.dataset, "metainfo", None))
 
     def after_test(self, runner: Runner) -> None:
         """Write the names of a matching into the checkpoint that was tested."""

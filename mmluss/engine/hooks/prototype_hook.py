@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """When prototypes learn and when the queue fills (PASS, section 3.2)."""
 
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpretrain.utils import get_ori_model
@@ -23,13 +24,20 @@ class PrototypeHook(Hook):
         self.queue_start_epoch = queue_start_epoch
 
     def before_train(self, runner: Runner) -> None:
-        """Warn of more prototypes, or more rows in the queue, than training images, which the data cannot fill."""
+        """Warn of more prototypes, or more rows in the queue, than training images, which the data cannot fill.
+
+        Raises:
+            ValueError: If the queue cannot hold one global batch, early and not at the epoch at which it starts.
+        """
         model, images = get_ori_model(runner.model), len(runner.train_dataloader.dataset)
         if model.prototypes.num_prototypes > images:
             runner.logger.warning(
                 f"{images} training images cannot share {model.prototypes.num_prototypes} prototypes: set "
                 "model.num_prototypes to a fraction of the number of images."
             )
+        batch_size = runner.train_dataloader.batch_size
+        if model.queue is not None and batch_size is not None:
+            model.queue.check_batch(batch_size * get_world_size())
         if model.queue is not None and model.queue.length > images:
             runner.logger.warning(
                 f"A queue of {model.queue.length} rows would hold the {images} training images several times over: set "

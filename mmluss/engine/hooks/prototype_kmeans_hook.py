@@ -32,7 +32,7 @@ class PrototypeKMeansHook(Hook):
         self.seed = seed
 
     def before_train(self, runner: Runner) -> None:
-        """Embed, cluster on the first process, and share the result.
+        """Embed and cluster; each process takes a share of both.
 
         Raises:
             ValueError: If there are fewer embeddings than prototypes.
@@ -56,7 +56,8 @@ class PrototypeKMeansHook(Hook):
     def _embeddings(model: BaseModel, dataloader: torch.utils.data.DataLoader) -> torch.Tensor:
         was_training = model.training
         model.eval()
-        batches = (model.data_preprocessor(batch, False)["inputs"]["crops"][0] for batch in dataloader)
+        # As in training, where crops may get their colors here.
+        batches = (model.data_preprocessor(batch, True)["inputs"]["crops"][0] for batch in dataloader)
         embeddings = torch.cat([model.crop_embeddings(crops) for crops in batches])
         model.train(was_training)
         return embeddings

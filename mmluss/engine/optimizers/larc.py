@@ -37,6 +37,8 @@ class LARC(SGD):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        # Groups that are added later take over what ``defaults`` has.
+        self.defaults.update(trust_coefficient=trust_coefficient, eps=eps)
         for group in self.param_groups:
             group.setdefault("trust_coefficient", trust_coefficient)
             group.setdefault("eps", eps)

@@ -150,7 +150,7 @@ class ThresholdSweep:
             matching: As for ``mmluss.evaluation.scores.find_matching``, for each threshold anew.
 
         Returns:
-            Dict with ``thresholds`` ``(T,)`` float64, ``miou`` ``(T,)`` float64 in percent, ``matching`` ``(T, K + 1)``
+            Dict with ``thresholds`` ``(T,)`` float64, ``miou`` ``(T,)`` float64 in percent, ``matches`` ``(T, K + 1)``
             int64 (category of each predicted id, -1 for none), ``best_index``, ``best_threshold`` and ``best_miou``:
             the first maximum.
 

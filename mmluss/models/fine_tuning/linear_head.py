@@ -6,7 +6,7 @@ from typing import Any
 import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.models.fine_tuning.pixel_cross_entropy import pixel_accuracy
@@ -29,7 +29,10 @@ class LinearHead(BaseDecodeHead):
         ignore_index: Label without loss; 1000 in ImageNet-S.
         dropout_ratio: Share of the channels that are dropped while training, in 0..1.
         init_cfg: Initialization config of mmengine; by default Kaiming by fan-out, with torch's uniform bias.
-        **kwargs: As for mmseg's ``BaseDecodeHead``.
+        **kwargs: As for mmseg's ``BaseDecodeHead``, but for a ``sampler`` of pixels.
+
+    Raises:
+        ValueError: If there is a ``sampler``.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class LinearHead(BaseDecodeHead):
         init_cfg: dict | None = KAIMING_CONV,
         **kwargs: Any,
     ) -> None:
+        if kwargs.get("sampler") is not None:
+            raise ValueError(f"{type(self).__name__} takes no sampler of pixels, only mmsegmentation's own heads do")
         kwargs.setdefault("loss_decode", dict(type="PixelCrossEntropy"))
         super().__init__(
             in_channels,
@@ -63,7 +68,7 @@ class LinearHead(BaseDecodeHead):
         return self._enlarge(self.cls_seg(self._transform_inputs(inputs)), self.upsampling)
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
-        """Cross-entropy and pixel accuracy in percent at the resolution set by ``label_stride``.
+        """The losses of ``loss_decode`` and pixel accuracy in percent at the resolution set by ``label_stride``.
 
         Args:
             seg_logits: ``(B, K + 1, h, w)``.
@@ -79,10 +84,11 @@ class LinearHead(BaseDecodeHead):
                 seg_logits, size=labels.shape[-2:], mode="bilinear", align_corners=self.align_corners
             )
         labels = labels.squeeze(1).long()
-        return {
-            self.loss_decode.loss_name: self.loss_decode(seg_logits, labels, ignore_index=self.ignore_index),
-            "acc_seg": pixel_accuracy(seg_logits, labels, self.ignore_index),
-        }
+        losses = {"acc_seg": pixel_accuracy(seg_logits, labels, self.ignore_index)}
+        for loss in self.loss_decode if isinstance(self.loss_decode, nn.ModuleList) else [self.loss_decode]:
+            name, value = str(loss.loss_name), loss(seg_logits, labels, ignore_index=self.ignore_index)
+            losses[name] = losses[name] + value if name in losses else value
+        return losses
 
     def _enlarge(self, logits: Tensor, factor: int) -> Tensor:
         if factor == 1:

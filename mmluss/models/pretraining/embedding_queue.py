@@ -79,12 +79,20 @@ class EmbeddingQueue(nn.Module):
             return
         for stored, local in zip(self.embeddings, embeddings, strict=True):
             newest = torch.cat(all_gather(local.detach().to(stored)))
-            if self._whole_batches(len(newest)) == 0:
-                raise ValueError(
-                    f"The queue of {self.length} rows is shorter than the global batch of {len(newest)}: "
-                    "set model.queue.length to the batch size or more, or model.queue=None for no queue."
-                )
+            self.check_batch(len(newest))
             stored.copy_(torch.cat([newest, stored[: -len(newest)]]))
+
+    def check_batch(self, batch_size: int) -> None:
+        """See that the queue can hold a global batch of this size.
+
+        Raises:
+            ValueError: If it cannot.
+        """
+        if self._whole_batches(batch_size) == 0:
+            raise ValueError(
+                f"The queue of {self.length} rows is shorter than the global batch of {batch_size}: "
+                "set model.queue.length to the batch size or more, or model.queue=None for no queue."
+            )
 
     def _whole_batches(self, batch_size: int) -> int:
         return self.embeddings.shape[1] // batch_size * batch_size

@@ -200,7 +200,15 @@ class PASSPretrainer(BaseModel):
         Returns:
             ``loss`` (the only entry that is optimized) and, to watch, ``i2i``, ``d2s_stageS``, ``p2p`` (if aligned),
             ``assignment_entropy`` (nats, ln K when uniform) and ``prototypes_in_use``.
+
+        Raises:
+            ValueError: If the two large crops differ in size.
         """
+        if crops[0].shape != crops[1].shape:
+            raise ValueError(
+                f"The first two crops of an image have one size, not {tuple(crops[0].shape[-2:])} and "
+                f"{tuple(crops[1].shape[-2:])}: give the first of MultiCrop's groups number=2 or more."
+            )
         embeddings, large_maps = self.embed(crops)
         image, assigned = self.swapped_prediction(embeddings, len(crops))
         shallow = {

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from mmengine import dist
 from torch import Tensor
 
 from mmluss.models.pretraining.embedding_queue import EmbeddingQueue
@@ -33,14 +34,17 @@ class CropAssignments:
     balanced: tuple[Tensor, ...]
 
     def statistics(self) -> dict[str, Tensor]:
-        """Mean entropy of an assignment in nats, and the number of prototypes that are some row's favorite."""
+        """Mean entropy of an assignment in nats, and the number of prototypes that are some row's favorite.
+
+        Both are of the rows of all processes.
+        """
         stacked = torch.cat(self.balanced)
         # Counted without ``unique``, whose result has a size that the host would have to wait for.
         favorites = stacked.new_zeros(stacked.shape[1]).index_fill(0, stacked.argmax(dim=1), 1)
-        return dict(
-            assignment_entropy=torch.special.entr(stacked).sum(dim=1).mean(),
-            prototypes_in_use=favorites.sum(),
-        )
+        entropy = torch.special.entr(stacked).sum(dim=1).mean()
+        dist.all_reduce(favorites, "max")
+        dist.all_reduce(entropy, "mean")
+        return dict(assignment_entropy=entropy, prototypes_in_use=favorites.sum())
 
 
 class SwappedPrediction:

@@ -141,6 +141,30 @@ def test_pictures_and_models_show_clusters_first_and_categories_after_a_test(dat
     assert predicted & {tuple(categories[1]), tuple(categories[2])}
 
 
+@pytest.mark.parametrize("trains", [False, True])
+def test_validation_alone_reads_no_training_data(data, tmp_path, trains):
+    init_default_scope("mmseg")
+    dataset = dict(type="ImageNetSDataset", data_root=str(data), split="validation", pipeline=PIPELINE)
+    loader = dict(batch_size=1, num_workers=0, sampler=dict(type="DefaultSampler", shuffle=False), dataset=dataset)
+    training = dict(
+        train_dataloader=dict(loader, dataset=dict(dataset, data_root="nowhere")),
+        train_cfg=dict(type="EpochBasedTrainLoop", max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
+    )
+    runner = Runner(
+        MODEL_KINDS["pixel shuffle"],
+        work_dir=str(tmp_path / "work"),
+        default_scope="mmseg",
+        experiment_name=str(uuid.uuid4()),
+        default_hooks=dict(cluster_names=dict(type="ClusterNamesHook")),
+        val_dataloader=loader,
+        val_cfg={},
+        val_evaluator=dict(type="LUSSMetric", boundaries=False, num_clusters=CLUSTERS),
+        **(training if trains else {}),
+    )
+    assert runner.val()["mIoU"] >= 0
+
+
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_test(data, tmp_path, monkeypatch):
     path = write_tiny_checkpoint(tmp_path / "model.pth", "pixel shuffle", cluster_metainfo(CLUSTERS))
 

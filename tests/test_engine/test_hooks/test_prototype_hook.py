@@ -53,7 +53,7 @@ def test_resumed_run_is_set_right_at_once(runner):
 def test_more_than_the_data_can_fill_is_warned_of(runner, images, queue, messages):
     warned = []
     runner.logger = SimpleNamespace(warning=warned.append)
-    runner.train_dataloader = SimpleNamespace(dataset=range(images))
+    runner.train_dataloader = SimpleNamespace(dataset=range(images), batch_size=2)
     if queue is None:
         runner.model.queue = None
     else:
@@ -61,6 +61,12 @@ def test_more_than_the_data_can_fill_is_warned_of(runner, images, queue, message
     PrototypeHook().before_train(runner)
     assert len(warned) == len(messages)
     assert all(text.startswith(start) for text, start in zip(warned, messages, strict=True))
+
+
+def test_a_queue_that_holds_no_batch_is_refused_before_training(runner):
+    runner.train_dataloader = SimpleNamespace(dataset=range(90), batch_size=5)
+    with pytest.raises(ValueError, match="queue of 4 rows is shorter than the global batch of 5"):
+        PrototypeHook(queue_start_epoch=15).before_train(runner)
 
 
 def test_model_without_a_queue(runner):

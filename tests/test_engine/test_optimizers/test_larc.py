@@ -113,3 +113,13 @@ def test_state_dict_resumes_exactly():
                 parameter.grad = None if gradient is None else gradient.clone()
             optimizer.step()
     assert all(torch.equal(a, b) for a, b in zip(parameters, twin, strict=True))
+
+
+def test_a_group_that_is_added_later_has_the_settings_of_the_first():
+    optimizer = LARC([torch.ones(2, requires_grad=True)], lr=1.0, momentum=0.0, weight_decay=0.0, trust_coefficient=0.1)
+    later = torch.full((2,), 3.0, requires_grad=True)
+    optimizer.add_param_group(dict(params=[later]))
+    later.grad = torch.tensor([5.0, 0.0])
+    optimizer.step()
+    # A tenth of its norm, 3 * sqrt(2).
+    torch.testing.assert_close(later.detach(), torch.tensor([3 - 0.3 * 2**0.5, 3.0]))

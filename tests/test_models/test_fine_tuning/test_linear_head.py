@@ -7,6 +7,8 @@ from mmseg.structures import SegDataSample
 
 from mmluss.models import LinearHead
 
+LOSSES = ((1.0, "loss_ce"), (0.5, "loss_more"), (2.0, "loss_ce"))
+
 
 def labeled(labels: torch.Tensor) -> list[SegDataSample]:
     return [SegDataSample(gt_sem_seg=PixelData(data=label[None])) for label in labels]
@@ -75,3 +77,19 @@ def test_twenty_gradient_steps_lower_the_loss():
         optimizer.step()
         values.append(float(loss.detach()))
     assert values[-1] < values[0] - 0.01
+
+
+def test_several_losses_are_taken_each_by_its_name():
+    kinds = [dict(type="PixelCrossEntropy", loss_weight=weight, loss_name=name) for weight, name in LOSSES]
+    head, logits = LinearHead(in_channels=6, num_classes=4, label_stride=1, loss_decode=kinds), torch.randn(1, 4, 6, 6)
+    labels = torch.randint(0, 4, (1, 6, 6))
+    losses = head.loss_by_feat(logits, labeled(labels))
+    expected = F.cross_entropy(logits, labels)
+    assert set(losses) == {"loss_ce", "loss_more", "acc_seg"}
+    torch.testing.assert_close(losses["loss_ce"], 3 * expected)
+    torch.testing.assert_close(losses["loss_more"], 0.5 * expected)
+
+
+def test_a_sampler_is_refused():
+    with pytest.raises(ValueError, match="LinearHead takes no sampler"):
+        LinearHead(in_channels=6, num_classes=4, sampler=dict(type="OHEMPixelSampler", thresh=0.7))

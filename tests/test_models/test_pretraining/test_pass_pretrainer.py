@@ -203,3 +203,9 @@ def test_without_pixel_alignment_there_are_no_pixel_layers(build):
     torch.testing.assert_close(losses["loss"].detach(), (losses["i2i"] + 3 * losses["d2s_stage3"]) / 4)
     losses["loss"].backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_large_crops_of_two_sizes_are_refused(build):
+    crops, grid = inputs(batch=2, sizes=(64, 32, 32))
+    with pytest.raises(ValueError, match=r"one size, not \(64, 64\) and \(32, 32\)"):
+        build().loss(crops, grid)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmluss.models import EmbeddingQueue, Prototypes
 from mmluss.models.pretraining.sinkhorn import sinkhorn
 from mmluss.models.pretraining.swapped_prediction import CropAssignments, SwappedPrediction
+from tests.helpers.two_processes import run_in_two_processes
 
 
 @pytest.fixture
@@ -48,3 +49,17 @@ def test_statistics():
     statistics = assigned.statistics()
     assert float(statistics["assignment_entropy"]) == pytest.approx(math.log(4) / 2)
     assert float(statistics["prototypes_in_use"]) == 2
+
+
+def _statistics_of_a_share(rank: int) -> None:
+    rows = torch.eye(4)[[0, 1, 2, 2]].chunk(2)[rank]
+    balanced = (rows, torch.full((1, 4), 0.25) if rank else rows)
+    statistics = CropAssignments(assignments=(), balanced=balanced).statistics()
+    assert float(statistics["prototypes_in_use"]) == 3
+    # The mean of the processes' means, of which one has a uniform row among three.
+    assert float(statistics["assignment_entropy"]) == pytest.approx(math.log(4) / 3 / 2)
+
+
+@pytest.mark.slow
+def test_statistics_are_of_the_rows_of_all_processes():
+    run_in_two_processes(_statistics_of_a_share)
