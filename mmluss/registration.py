@@ -17,8 +17,8 @@ def register() -> None:
       (``mmluss.version.warn_untested``).
     - ``torch.load(weights_only=True)`` may build the few types that mmengine saves in its checkpoints
       (``mmluss.checkpoints.safe_types``).
-    - mmengine's loader of local files and its ``Pretrained`` initializer also take published checkpoints; any other
-      file goes mmengine's own way (``mmluss.checkpoints.direct_loading``).
+    - mmengine's loaders of local files and of addresses and its ``Pretrained`` initializer also take published
+      checkpoints, and run no code out of what they download (``mmluss.checkpoints.direct_loading``).
     - mmengine finds configs and models by names such as ``mmluss::pass/CONFIG.py`` (``mmluss.utils.config_lookup``).
 
     Example:

@@ -2,8 +2,8 @@
 """Published checkpoints load wherever mmengine takes a checkpoint: ``load_from``, ``init_cfg``, tools and apis.
 
 ``register_published_checkpoints`` puts two of mmengine's extension points to use: its loaders, which then give
-published checkpoints with our names, and its ``Pretrained`` initializer, which then finds the backbone in them and in
-the files of other projects, or stops.
+published checkpoints with our names and run no code out of what they download, and its ``Pretrained`` initializer,
+which then finds the backbone in them and in the files of other projects, or stops.
 """
 
 import re
@@ -14,9 +14,11 @@ from typing import Any
 from mmengine.logging import print_log
 from mmengine.model.weight_init import PretrainedInit, update_init_info
 from mmengine.registry import WEIGHT_INITIALIZERS
-from mmengine.runner.checkpoint import CheckpointLoader, load_from_http, load_from_local, load_state_dict
+from mmengine.runner import checkpoint as mmengine_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader, load_from_local, load_state_dict
 from torch import Tensor, nn
 
+from mmluss.checkpoints.downloaded_checkpoints import downloaded_checkpoint, is_address
 from mmluss.checkpoints.encoder_search import FoundWeights, find_weights
 from mmluss.checkpoints.files import peek_checkpoint, read_checkpoint, unreadable_named
 from mmluss.checkpoints.imagenetseg_checkpoints import has_segmentation_head, imagenetseg_to_mmluss
@@ -95,14 +97,17 @@ def _no_checkpoint(filename: str) -> FileNotFoundError:
 
 
 def load_from_http_or_published(filename: str, map_location: str | None = None) -> Any:
-    """Download a checkpoint as mmengine does; a published one comes with our names.
+    """Download a checkpoint, and load it as a local one; mmengine itself runs the code that a downloaded one has.
 
     Args:
         filename: ``http`` or ``https`` address.
-        map_location: As for ``torch.load``.
+        map_location: As for ``load_from_local_or_published``.
+
+    Raises:
+        ValueError: If it cannot be read as weights.
+        OSError: If it cannot be had.
     """
-    checkpoint = load_from_http(filename, map_location)
-    return converted_checkpoint(checkpoint) or checkpoint
+    return load_from_local_or_published(str(downloaded_checkpoint(filename)), map_location)
 
 
 class PublishedPretrainedInit(PretrainedInit):
@@ -174,7 +179,8 @@ class PublishedPretrainedInit(PretrainedInit):
             update_init_info(module, init_info=self._get_init_info())
 
     def _read(self) -> dict[str, Tensor]:
-        path = Path(self.checkpoint).expanduser()
+        place = downloaded_checkpoint(self.checkpoint) if is_address(self.checkpoint) else self.checkpoint
+        path = Path(place).expanduser()
         checkpoint = peek_checkpoint(path)
         if checkpoint is None:
             if path.is_file():
@@ -213,4 +219,7 @@ def register_published_checkpoints() -> None:
     """Put both to use in this process."""
     CheckpointLoader.register_scheme("", load_from_local_or_published, force=True)
     CheckpointLoader.register_scheme(("http://", "https://"), load_from_http_or_published, force=True)
+    # torchvision://, modelzoo://, openmmlab:// and mmcls:// look an address up and call this. s3://, petrel:// and
+    # pavi:// are left to mmengine, which reads them with torch.load as it is: it refuses code since torch 2.6.
+    mmengine_checkpoint.load_from_http = load_from_http_or_published
     WEIGHT_INITIALIZERS.register_module(name="Pretrained", module=PublishedPretrainedInit, force=True)

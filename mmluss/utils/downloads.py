@@ -133,6 +133,12 @@ def _locked(part: Path) -> Iterator[BinaryIO]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BlockingIOError(f"{part}: another process is downloading this file") from error
+        except OSError:
+            # Some network file systems have no locks; that is no reason not to download to them.
+            pass
+        # Another process may have finished the file, and renamed it, between opening and locking.
+        if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), os.stat(part)):
+            raise BlockingIOError(f"{part}: another process has just downloaded this file")
         yield file
 
 

@@ -1,4 +1,5 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import os
 import re
 from argparse import Namespace
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint, load_from_local
 from mmseg.apis import init_model
 from mmseg.registry import MODELS
@@ -14,6 +16,7 @@ from torch import nn
 
 from mmluss.checkpoints.direct_loading import converted_checkpoint
 from mmluss.models import LUSSSegmentor, PASSPretrainer, PixelAttentionSegmentor
+from tests.helpers.file_server import serve
 
 from .published_networks import (
     EMBEDDING,
@@ -191,3 +194,65 @@ def test_a_file_that_fills_nothing_is_refused(tmp_path, prefix, names):
     target = MODELS.build(dict(type="mmpretrain.ResNet", depth=18, base_channels=8, stem_channels=8, init_cfg=init_cfg))
     with pytest.raises(ValueError, match=r"other\.pth fills \d of \d+ weights of ResNet.* give one of them as prefix"):
         target.init_weights()
+
+
+# Names that mmengine looks an address up for, and the function that does.
+LOOK_UPS = {
+    "torchvision://": "get_torchvision_models",
+    "modelzoo://": "get_torchvision_models",
+    "open-mmlab://": "get_external_models",
+    "openmmlab://": "get_external_models",
+    "mmcls://": "get_mmcls_models",
+}
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """Serve a checkpoint; gives its name after a prefix that mmengine looks up, or else its address."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    with serve(b"", "x.pth") as server:
+        for name in LOOK_UPS.values():
+            monkeypatch.setattr(mmengine_checkpoint, name, lambda: dict(net=server.address))
+
+        def write(checkpoint: object, prefix: str = "http://") -> str:
+            torch.save(checkpoint, tmp_path / "served.pth")
+            server.content = (tmp_path / "served.pth").read_bytes()
+            return f"{prefix}net" if prefix in LOOK_UPS else server.address
+
+        yield write
+
+
+class Code:
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.mark.parametrize("prefix", ["http://", *LOOK_UPS])
+@pytest.mark.parametrize("start", [False, True])
+def test_code_at_an_address_is_refused(served, prefix, start, tmp_path):
+    place = served(dict(state_dict=Backbone().state_dict(), more=Code(tmp_path / "ran")), prefix)
+    with pytest.raises(ValueError, match=r"^http://.*/x\.pth.* cannot be read as weights \(it holds a posix\.mkdir"):
+        if start:
+            MODELS.build(dict(RESNET, init_cfg=dict(type="Pretrained", checkpoint=place))).init_weights()
+        else:
+            CheckpointLoader.load_checkpoint(place, "cpu")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("prefix", ["http://", *LOOK_UPS])
+def test_weights_at_an_address(served, prefix):
+    weights = {f"backbone.{name}": value for name, value in Backbone().state_dict().items()}
+    loaded = CheckpointLoader.load_checkpoint(served(dict(state_dict=weights), prefix), "cpu")["state_dict"]
+    expected = {name.removeprefix("backbone."): v for name, v in weights.items()} if "mmcls" in prefix else weights
+    torch.testing.assert_close(dict(loaded), expected, rtol=0, atol=0)
+
+
+def test_published_checkpoint_at_an_address(served, published, tmp_path):
+    checkpoint = torch.load(write(tmp_path / "published.pth", published), weights_only=False)
+    init_cfg = dict(type="Pretrained", checkpoint=served(checkpoint))
+    backbone = MODELS.build(dict(RESNET, init_cfg=init_cfg))
+    backbone.init_weights()
+    assert_backbone(backbone, published)

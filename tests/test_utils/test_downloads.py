@@ -199,6 +199,15 @@ def test_two_processes_do_not_write_the_same_file(tmp_path):
             fetch(server, tmp_path / "a.bin")
 
 
+def test_a_file_that_another_process_finishes_meanwhile_stays(tmp_path, monkeypatch):
+    part = tmp_path / "a.bin.part"
+    part.write_bytes(b"all of it")
+    monkeypatch.setattr(downloads.fcntl, "flock", lambda *_: part.replace(tmp_path / "a.bin"))
+    with pytest.raises(BlockingIOError, match="another process has just downloaded this file"):
+        download("http://127.0.0.1/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == b"all of it"
+
+
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://e.org/a", "a.bin"])
 def test_only_the_web(tmp_path, address):
     with pytest.raises(ValueError, match="no address of a file"):

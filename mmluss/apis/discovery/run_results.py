@@ -93,13 +93,15 @@ def write_model(folder: RunFolder, names: ClusterNames) -> Path:
 
     Args:
         folder: A finished run.
-        names: Its names; merged clusters share a name and a color, dropped ones those of the background.
+        names: Its names; merged clusters share a name and a color, dropped ones those of the background. The ids that
+            they count as are the ``targets`` of the meta information.
     """
     checkpoint = read_checkpoint(folder.checkpoint)
     meta = dict(checkpoint.get("meta", {}))
     old = dict(meta.get("dataset_meta") or {})
     colors = old.get("palette") or [[i, i, i] for i in range(len(names.names))]
-    meta["dataset_meta"] = dict(old, classes=names.classes, names=names.classes, palette=names.palette(colors))
+    shown = dict(classes=names.classes, names=names.classes, palette=names.palette(colors))
+    meta["dataset_meta"] = dict(old, **shown, targets=names.targets.tolist())
     if names.classes != ClusterNames.default(len(names.names) - 1).names:
         # A test with masks names only clusters that nobody named.
         meta["dataset_meta"].pop("num_clusters", None)

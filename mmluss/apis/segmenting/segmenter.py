@@ -23,6 +23,7 @@ from mmseg.structures import SegDataSample
 from mmluss.apis.results.cluster_names import ClusterNames, read_cluster_names
 from mmluss.apis.results.run_folder import RunFolder
 from mmluss.checkpoints.files import read_checkpoint
+from mmluss.checkpoints.stored_config import registered_parts_only, stored_config
 from mmluss.datasets.categories import BACKGROUND
 from mmluss.datasets.photos import read_photo
 from mmluss.datasets.photos.reading import MAX_SIDE
@@ -83,11 +84,12 @@ class Segmenter:
     Args:
         source: Folder that ``mmluss discover`` wrote, or a final checkpoint.
         device: Where to compute; a GPU if there is one by default.
-        names: Table of names; by default ``clusters.csv`` of the folder, if any.
+        names: Table of names; by default ``clusters.csv`` of the folder, if any, or else what the checkpoint has.
 
     Raises:
         FileNotFoundError: If there is no such folder, run or checkpoint.
-        ValueError: If the checkpoint does not hold its config, or no model that names pixels by itself.
+        ValueError: If the checkpoint does not hold its config as data, or no model that names pixels by itself, or one
+            with parts that are not registered.
 
     Example: ::
 
@@ -105,17 +107,20 @@ class Segmenter:
         text = checkpoint.get("meta", {}).get("cfg")
         if not isinstance(text, str):
             raise ValueError(f"{self.checkpoint} does not hold its config; give a checkpoint that training wrote")
-        cfg = Config.fromstring(text, ".py")
+        cfg = stored_config(text, self.checkpoint)
         self.cfg = cfg
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.model = MODELS.build(_model_config(cfg, self.checkpoint))
-        if not hasattr(self.model, "decode_head"):
-            raise ValueError(f"{self.checkpoint} is of {cfg.model.type}, which names no pixels; give a fine-tuned one")
+        with registered_parts_only(self.checkpoint):
+            self.model = MODELS.build(_model_config(cfg, self.checkpoint))
+            if not hasattr(self.model, "decode_head"):
+                raise ValueError(
+                    f"{self.checkpoint} is of {cfg.model.type}, which names no pixels; give a fine-tuned one"
+                )
+            loader = cfg.get("test_dataloader") or cfg.train_dataloader
+            # Photos are read by this class, and there is no label map to load.
+            self.pipeline = Compose([step for step in loader.dataset.pipeline if not step["type"].startswith("Load")])
         load_state_dict(self.model, checkpoint["state_dict"], strict=True)
         self.model.to(self.device).eval()
-        loader = cfg.get("test_dataloader") or cfg.train_dataloader
-        # Photos are read by this class, and there is no label map to load.
-        self.pipeline = Compose([step for step in loader.dataset.pipeline if not step["type"].startswith("Load")])
         num_clusters = self._num_clusters()
         table = Path(names) if names is not None else table
         self.names = (
@@ -234,6 +239,8 @@ def _model_config(cfg: Config, checkpoint: Path) -> dict[str, Any]:
 def find_model(source: str | Path) -> tuple[Path, Path | None]:
     """Final checkpoint of a run and its table of names.
 
+    A folder whose steps were deleted still has ``model.pth``.
+
     Args:
         source: Folder of results, or a checkpoint.
 
@@ -251,8 +258,14 @@ def find_model(source: str | Path) -> tuple[Path, Path | None]:
     folder = RunFolder(source)
     finished = source / "model.pth"
     # While the steps are done for other results, these are still in one piece.
-    checkpoint = finished if folder.changing.exists() and finished.is_file() else folder.checkpoint
-    return checkpoint, folder.names_file
+    if folder.changing.exists() and finished.is_file():
+        return finished, folder.names_file
+    try:
+        return folder.checkpoint, folder.names_file
+    except FileNotFoundError:
+        if not finished.is_file():
+            raise
+        return finished, folder.names_file
 
 
 def _stored_names(checkpoint: dict[str, Any], num_clusters: int) -> ClusterNames:
@@ -260,7 +273,11 @@ def _stored_names(checkpoint: dict[str, Any], num_clusters: int) -> ClusterNames
     classes: Sequence[str] = meta.get("names") or meta.get("classes") or ()
     if len(classes) != num_clusters + 1:
         return ClusterNames.default(num_clusters)
-    return ClusterNames((BACKGROUND, *classes[1:]), np.arange(num_clusters + 1))
+    # What training itself has written merges and drops nothing.
+    targets = np.array(meta.get("targets", range(num_clusters + 1)))
+    if targets.shape != (num_clusters + 1,) or not np.isin(targets, range(num_clusters + 1)).all():
+        targets = np.arange(num_clusters + 1)
+    return ClusterNames((BACKGROUND, *classes[1:]), targets)
 
 
 def _read(path: str | Path) -> np.ndarray | ValueError:

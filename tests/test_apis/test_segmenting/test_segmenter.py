@@ -1,16 +1,24 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import shutil
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.structures import PixelData
+from mmseg.apis import inference_model, init_model, show_result_pyplot
 from mmseg.structures import SegDataSample
 from PIL import Image
 from skimage import data
 
+from mmluss.apis.discovery.run_results import apply_names
 from mmluss.apis.results.cluster_names import ClusterNames
+from mmluss.apis.results.run_folder import RunFolder
+from mmluss.apis.segmenting.model_export import photo_network
 from mmluss.apis.segmenting.segmenter import Segmenter, find_model, outline_polygons, thing_scores
-from tests.helpers.tiny_models import CLUSTERS, MODEL_KINDS, write_tiny_checkpoint
+from tests.helpers.finished_run import write_finished_run, write_photos
+from tests.helpers.tiny_models import CLUSTERS, MODEL_KINDS, PIPELINE, write_tiny_checkpoint
 
 KINDS = [kind for kind in MODEL_KINDS if kind != "distance matching"]
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -115,6 +123,73 @@ def test_names_come_from_the_checkpoint_where_they_fit(tmp_path, photo):
     assert Segmenter(named, "cpu").names.names == tuple(classes)
     unnamed = write_tiny_checkpoint(tmp_path / "unnamed.pth", "linear", dict(classes=classes[:3]))
     assert Segmenter(unnamed, "cpu").names.names == ClusterNames.default(CLUSTERS).names
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, tiny_checkpoint) -> RunFolder:
+    """A run with a merged and a dropped cluster, each of which is in the photo."""
+    photos = tmp_path_factory.mktemp("photos")
+    write_photos(photos)
+    folder = write_finished_run(photos, tmp_path_factory.mktemp("out"), tiny_checkpoint("linear"))
+    folder.names_file.write_text("id,name,merge_into,drop\n1,fur,,\n2,wall,,\n3,,1,\n4,,,x\n")
+    apply_names(folder)
+    return folder
+
+
+def test_a_checkpoint_has_the_merges_and_drops_of_its_run(finished, segmenters, photo):
+    assert set(segmenters["linear"](photo).ids) == {1, 3, 4}
+    of_folder, of_file = (Segmenter(source, "cpu") for source in (finished.out, finished.out / "model.pth"))
+    assert of_file.names.targets.tolist() == of_folder.names.targets.tolist() == [0, 1, 2, 1, 0]
+    assert of_file.names.classes == of_folder.names.classes == ("other", "fur", "wall", "fur", "other")
+    expected, found = of_folder(photo), of_file(photo)
+    np.testing.assert_array_equal(found.label_map, expected.label_map)
+    assert found.scores == expected.scores and found.ids == [1]
+    exported = photo_network(of_file)(torch.from_numpy(photo)).numpy()
+    assert (exported == expected.label_map).mean() > 0.99 and set(np.unique(exported)) == {0, 1}
+
+
+def test_results_need_no_steps(finished, photo, tmp_path):
+    out = Path(shutil.copytree(finished.out, tmp_path / "out"))
+    shutil.rmtree(out / "work")
+    assert find_model(out) == (out / "model.pth", out / "clusters.csv")
+    (out / "clusters.csv").write_text("id,name\n1,coat\n")
+    assert Segmenter(out, "cpu").names.classes == ("other", "coat", "cluster 2", "cluster 3", "cluster 4")
+    (out / "clusters.csv").unlink()
+    assert Segmenter(out, "cpu").names.classes == ("other", "fur", "wall", "fur", "other")
+    (out / "model.pth").unlink()
+    with pytest.raises(FileNotFoundError, match="holds no finished training"):
+        find_model(out)
+
+
+def test_mmseg_takes_a_checkpoint_with_merges_and_drops(finished, photo, tmp_path):
+    checkpoint = finished.out / "model.pth"
+    cfg = Segmenter(checkpoint, "cpu").cfg
+    cfg.test_pipeline, cfg.visualizer = PIPELINE, dict(type="SegLocalVisualizer", vis_backends=[])
+    model = init_model(cfg, str(checkpoint), "cpu")
+    drawn = show_result_pyplot(model, photo, inference_model(model, photo), show=False)
+    assert drawn.shape == photo.shape and model.dataset_meta["classes"] == ("other", "fur", "wall", "fur", "other")
+
+
+PART = "dict(type='os.mkdir', path='ran')"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("import os; os.mkdir('ran')", r"not plain data \(line \d+: import os\)"),
+        ("made = __import__('os').mkdir('ran')", "not plain data"),
+        (f"model = dict(type='LUSSSegmentor', backbone={PART}, decode_head=dict())", "names os.mkdir, which is not"),
+        (f"test_dataloader = dict(dataset=dict(pipeline=[{PART}]))", "names os.mkdir, which is not registered"),
+    ],
+)
+def test_a_config_runs_no_code(tiny_checkpoint, line, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    checkpoint = torch.load(tiny_checkpoint("linear"), weights_only=True)
+    checkpoint["meta"]["cfg"] += f"\n{line}\n"
+    torch.save(checkpoint, "evil.pth")
+    with pytest.raises(ValueError, match=rf"^evil\.pth: .*{reason}"):
+        Segmenter("evil.pth")
+    assert not Path("ran").exists()
 
 
 def test_a_stream_goes_on_past_what_cannot_be_read(segmenters, photo, tmp_path):
