@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-_LEFTOVER = re.compile(r"\.(\d+)-\d+-.")
+_LEFTOVER = re.compile(r"\.(\d+)-\d+-")
+_KEPT_OF_NAME = 64
 
 
 @contextmanager
@@ -75,8 +76,10 @@ def replace_by(path: str | Path, write: Callable[[Path], None], writes: bool = T
 
 
 def _beside(path: Path) -> Path:
+    # A name may be as long as file systems allow, so there is room for the end of it only.
+    end = os.fsencode(path.name)[-_KEPT_OF_NAME:].decode(errors="ignore")
     # Threads of one process may write the same file, too.
-    return path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
+    return path.with_name(f".{os.getpid()}-{threading.get_ident()}-{end}")
 
 
 @contextmanager

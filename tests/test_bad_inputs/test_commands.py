@@ -17,6 +17,7 @@ from mmluss.apis.segmenting.segment_files import photos_to_segment
 from mmluss.apis.segmenting.segmenter import find_model
 from mmluss.apis.steps.steps import StepRunner
 from mmluss.apis.tools.mmseg_tools import find_config, run_mmseg_tool
+from mmluss.datasets.photos import list_photos
 from mmluss.utils.fingerprints import folder_fingerprint
 from tests.helpers.bad_inputs import check, table
 
@@ -118,6 +119,21 @@ def model_of_no_run(root):
 
 def nothing_to_segment(root):
     photos_to_segment(str(root / "*.jpg"), leave_out=[])
+
+
+def folder_with_nothing_to_segment(root):
+    photos_to_segment(root / "data")
+
+
+def results_among_the_photos(root):
+    Discovery(root / "data", root / "data").run()
+
+
+def results_to_discover(root):
+    for name in ("skipped.csv", "work/photos.txt"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    list_photos(root)
 
 
 def names_in_a_circle(root):

@@ -81,6 +81,15 @@ def test_lists_every_problem_in_one_pass(data_root, capsys):
     assert rows == [["train", "2", "8", "0", "0", "1"], ["validation", "2", "8", "7", "0", "7"]]
 
 
+def test_names_that_are_no_text_are_shown_with_escapes(data_root, capsys):
+    (data_root / "train" / "a" / "caf\udce9.jpg").touch()
+    root = (data_root.parent / "r\udce9").absolute()
+    data_root.rename(root)
+    status, out = run(capsys, root, "--num-workers", 0)
+    assert status == 1
+    assert f"{root.parent}/r\\udce9/train/a/caf\\udce9.jpg: unreadable image (empty file)" in out.splitlines()
+
+
 def test_photos_that_are_not_read_are_listed_without_being_read(data_root, capsys):
     (data_root / "train" / "a" / "deep").mkdir()
     (data_root / "train" / "a" / "deep" / "1.jpg").touch()

@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,6 +45,30 @@ def test_a_writer_of_names_leaves_all_or_nothing(tmp_path, is_folder):
     assert os.listdir(path.parent) == []
     replace_by(path, write)
     assert os.listdir(path.parent) == ["model.pth"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 251 + ".png", "花" * 83 + "a.json", "é" * 20 + ".csv", "\udce9" * 255],
+    ids=["ASCII", "three bytes each", "short", "no text"],
+)
+def test_names_of_any_length_have_room(tmp_path, name):
+    path, seen = tmp_path / name, []
+
+    def write(target):
+        seen.append(target.name)
+        target.write_bytes(b"by name")
+
+    with replace_file(path) as file:
+        seen += os.listdir(tmp_path)
+        file.write(b"as file")
+    assert path.read_bytes() == b"as file"
+    replace_by(path, write)
+    assert path.read_bytes() == b"by name" and os.listdir(tmp_path) == [name]
+    gone = tmp_path / seen[0].replace(str(os.getpid()), str(2**22 + 1))
+    gone.touch()
+    assert seen[0] == seen[1] and Path(seen[0]).suffix == Path(name).suffix
+    assert remove_leftovers(tmp_path) == [gone.name]
 
 
 def test_errors_of_the_disk_name_the_file(tmp_path):

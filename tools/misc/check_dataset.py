@@ -115,6 +115,8 @@ def _print(problems: Iterable[str], console: Console) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Check the splits; 1 if there are problems, else 0."""
     args = parse_args(argv)
+    # Names of files need not be text.
+    sys.stdout.reconfigure(errors="backslashreplace")
     console = Console()
     splits = args.splits or [split for split in SPLITS if _is_expected(args, split)]
     if not splits:

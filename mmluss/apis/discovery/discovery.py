@@ -92,17 +92,23 @@ class Discovery:
             RuntimeError: If a step failed; the message ends with the reason. Or if another run is at work in the
                 folder.
         """
-        work, backbone = self.out / "work", self.settings.backbone
+        start = None
         # A network that does not fit is told of before the photos are looked through, if there are any.
-        start = foreign_start(*backbone, work) if backbone is not None and self.photo_root.is_dir() else None
-        with only_run_in(self.folder.lock), StepScreen(self.console) as screen:
-            self._check_photos(screen)
-            self._prepare(screen, start or embedded_start(work))
-            pretrained = self._pretrain() if start is None else None
-            attention = self._attend(pretrained)
-            num_clusters = self._choose_clusters(attention)
-            labels = self._label(attention, num_clusters)
-            finetuned = self._finetune(pretrained, labels, num_clusters)
+        if self.settings.backbone is not None and self.photo_root.is_dir():
+            start = foreign_start(*self.settings.backbone, self.out / "work")
+        with StepScreen(self.console) as screen:
+            self._look_at_photos(screen)
+            with only_run_in(self.folder.lock):
+                return self._run(screen, start)
+
+    def _run(self, screen: StepScreen, start: StartingBackbone | None) -> dict[str, Any]:
+        self._check_photos()
+        self._prepare(screen, start or embedded_start(self.out / "work"))
+        pretrained = self._pretrain() if start is None else None
+        attention = self._attend(pretrained)
+        num_clusters = self._choose_clusters(attention)
+        labels = self._label(attention, num_clusters)
+        finetuned = self._finetune(pretrained, labels, num_clusters)
         steps = dict(pretrain=pretrained, pixel_attention=attention, labels=labels, finetune=finetuned[-1])
         run = dict(
             photos=str(self.photo_root),
@@ -118,7 +124,7 @@ class Discovery:
         write_json(self.folder.run_file, run)
         return run
 
-    def _check_photos(self, screen: StepScreen) -> None:
+    def _look_at_photos(self, screen: StepScreen) -> None:
         def progress(paths: Sequence[str]) -> Iterator[str]:
             seen = 0
             with screen.step("looking at the photos", lambda: seen / len(paths)) as update:
@@ -127,7 +133,8 @@ class Discovery:
                     update()
 
         self.photos = list_photos(self.photo_root, leave_out=[self.out], progress=progress)
-        self.out.mkdir(parents=True, exist_ok=True)
+
+    def _check_photos(self) -> None:
         self.photos.write_skipped(self.out / "skipped.csv")
         if self.photos.skipped and self.settings.strict:
             first = self.photos.skipped[0]

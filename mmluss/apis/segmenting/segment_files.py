@@ -13,7 +13,8 @@ import numpy as np
 from mmluss.apis.segmenting.formats import Saved, check_saved
 from mmluss.apis.segmenting.segmenter import Segmentation, Segmenter
 from mmluss.datasets.label_codec import write_label_map
-from mmluss.datasets.photos import PhotoList, SkippedFile, list_photos
+from mmluss.datasets.photos import PHOTO_SUFFIXES, PhotoList, SkippedFile, list_photos
+from mmluss.datasets.photos.listing import LONG_NAME, has_long_name
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.safe_paths import leads_out, path_below
 from mmluss.visualization.report.pictures import bright_palette, outlined_photo
@@ -32,20 +33,29 @@ def photos_to_segment(source: str | Path, leave_out: Sequence[str | Path] = ()) 
         leave_out: Folders that hold no photos.
 
     Raises:
-        FileNotFoundError: If there is nothing.
+        FileNotFoundError: If there is nothing, or no photo in a folder.
+        ValueError: If a folder is among those that hold no photos, or one of results.
     """
     path = Path(source)
     if path.is_dir():
-        return list_photos(path, leave_out, check=False)
+        listed = list_photos(path, leave_out, check=False)
+        if not listed.photos:
+            looked_for = ", ".join(sorted(PHOTO_SUFFIXES))
+            others = f"; {len(listed.skipped)} files left out" if listed.skipped else ""
+            first = "".join(f", such as {file.path} ({file.reason})" for file in listed.skipped[:1])
+            raise FileNotFoundError(
+                f"{source}: no photos outside of folders of results (looked for {looked_for}){others}{first}"
+            )
+        return listed
     if path.is_file() or path.is_symlink():
-        return PhotoList(str(path.parent), [path.name])
+        return _without_long_names(str(path.parent), [path.name])
     found = sorted(name for name in glob.glob(str(source), recursive=True) if Path(name).is_file())
     if not found:
         raise FileNotFoundError(f"{source}: no such file, folder, or pattern with files")
     if any(leads_out(name) for name in found):
         root = os.path.commonpath([os.path.dirname(os.path.abspath(name)) for name in found])
-        return PhotoList(root, [Path(os.path.relpath(name, root)).as_posix() for name in found])
-    return PhotoList("", found)
+        return _without_long_names(root, [Path(os.path.relpath(name, root)).as_posix() for name in found])
+    return _without_long_names("", found)
 
 
 def segment_files(
@@ -96,6 +106,11 @@ def segment_files(
         for future in writing:
             future.result()
     return done
+
+
+def _without_long_names(root: str, names: Sequence[str]) -> PhotoList:
+    skipped = [SkippedFile(name, LONG_NAME) for name in names if has_long_name(name)]
+    return PhotoList(root, [name for name in names if not has_long_name(name)], skipped)
 
 
 def _longer(path: Path, suffix: str) -> Path:

@@ -2,20 +2,26 @@
 """Finds all photos below a folder, and names every file that is left out with the reason."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmluss.datasets.photos.reading import read_photo
 from mmluss.utils.atomic_files import replace_file, write_csv
+from mmluss.utils.folder_lock import LOCK_FILE
 from mmluss.utils.image_files import is_photo
 
 # What systems and programs put beside photos; nobody would miss these.
 _NO_PHOTOS = {"thumbs.db", "desktop.ini", "icon\r"}
 _SIDE_TO_CHECK = 64
-RESULTS = {"skipped.csv", "work", "logs"}
-"""What every folder of results holds; photos below it are none of one's own."""
+_LIST_OF_A_RUN = "work/photos.txt"
+# What every run writes, whatever its options, before anything that looks like a photo.
+_FILES_OF_A_RUN = ("skipped.csv", f"work/{LOCK_FILE}", _LIST_OF_A_RUN)
+_MOST_BYTES_OF_NAME = 255 - len(".json")
+"""Results have the name of their photo and one more suffix, and file systems end names at 255 bytes."""
+LONG_NAME = f"its name is longer than {_MOST_BYTES_OF_NAME} bytes, so results cannot be named after it"
+"""Reason to leave out a photo that ``has_long_name``."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ def list_photos(
     """All photos below a folder.
 
     Sub-folders of any depth count, linked ones too, each once; hidden files and folders and folders of results do not.
-    A file with the suffix of a photo that cannot be read is named in ``skipped``, and so is every other file.
+    A file with the suffix of a photo that cannot be read is named in ``skipped``, and so is every other file, and every
+    folder that cannot be read.
 
     Args:
         root: The folder.
@@ -85,33 +92,23 @@ def list_photos(
     Raises:
         FileNotFoundError: If the folder does not exist.
         NotADirectoryError: If it is a file.
+        OSError: If it cannot be read.
+        ValueError: If it is among those to leave out, or a folder of results.
     """
     root = Path(root)
     if not root.exists():
         raise FileNotFoundError(f"{root}: no such folder")
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is a file; give the folder that it is in")
-    found = PhotoList(str(root))
     away = {os.path.realpath(folder) for folder in leave_out}
-    seen: set[str] = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen or real in away or {*folders, *names} >= RESULTS:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.startswith(".") or name.lower() in _NO_PHOTOS:
-                continue
-            path = Path(os.path.relpath(os.path.join(folder, name), root)).as_posix()
-            if "\n" in path:
-                found.skipped.append(SkippedFile(path, "its name has a line break"))
-            elif is_photo(name):
-                found.photos.append(path)
-            else:
-                found.skipped.append(SkippedFile(path, "not a photo by its suffix"))
-    found.photos.sort()
+    if os.path.realpath(root) in away:
+        raise ValueError(
+            f"{root} is the folder of the photos: give another one for the results, also one inside of it, such as "
+            f"{root / 'results'}"
+        )
+    if os.path.isfile(root / _LIST_OF_A_RUN) and _is_of_a_run(root):
+        raise ValueError(f"{root} is a folder of results: give the folder of the photos")
+    found = _unchecked(root, away)
     if check:
         with ThreadPoolExecutor(threads) as pool:
             checked = pool.map(lambda path: _problem(root / path), found.photos)
@@ -122,6 +119,58 @@ def list_photos(
         found.photos = [path for path, problem in zip(found.photos, problems, strict=True) if not problem]
     found.skipped.sort(key=lambda file: file.path)
     return found
+
+
+def _unchecked(root: Path, away: Collection[str]) -> PhotoList:
+    """Photos by their names alone; ``away`` are real paths of folders to leave out."""
+    found = PhotoList(str(root))
+    seen: set[str] = set()
+
+    def below(path: str) -> str:
+        return Path(os.path.relpath(path, root)).as_posix()
+
+    def name_folder(error: OSError) -> None:
+        if error.filename == str(root):
+            raise error
+        found.skipped.append(SkippedFile(below(error.filename), f"a folder that cannot be read ({error.strerror})"))
+
+    for folder, folders, names in os.walk(root, onerror=name_folder, followlinks=True):
+        real = os.path.realpath(folder)
+        # In the root itself, a run that was given it for its results as well may have left some of its files.
+        if real in seen or real in away or (seen and "work" in folders and _is_of_a_run(folder)):
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.startswith(".") or name.lower() in _NO_PHOTOS:
+                continue
+            path = below(os.path.join(folder, name))
+            problem = _problem_of_name(path)
+            if problem:
+                found.skipped.append(SkippedFile(path, problem))
+            else:
+                found.photos.append(path)
+    found.photos.sort()
+    return found
+
+
+def _problem_of_name(path: str) -> str:
+    if "\n" in path:
+        return "its name has a line break"
+    if not is_photo(os.path.basename(path)):
+        return "not a photo by its suffix"
+    return LONG_NAME if has_long_name(path) else ""
+
+
+def has_long_name(path: str | Path) -> bool:
+    """Whether the name of a photo leaves no room for those of its results."""
+    return len(os.fsencode(os.path.basename(path))) > _MOST_BYTES_OF_NAME
+
+
+def _is_of_a_run(folder: str | Path) -> bool:
+    # People may have removed one of them, or have a file of that name.
+    return sum(os.path.isfile(os.path.join(folder, name)) for name in _FILES_OF_A_RUN) > 1
 
 
 def _problem(path: Path) -> str:

@@ -1,14 +1,17 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """Reads a photo as a person sees it: upright, in color, in eight bits, at a bounded size."""
 
+import io
+import os
 import warnings
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
-from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from mmluss.utils.image_files import register_heif
 
@@ -19,6 +22,15 @@ MOST_PIXELS = 178_956_970
 LEAST_SIDE = 16
 MOST_ELONGATED = 8
 _ORIENTATION_TAG = 0x0112
+_UPRIGHT_BY = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _BITS_PER_SAMPLE_TAG = 258
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 
@@ -27,8 +39,9 @@ def read_photo(path: str | Path, max_side: int | None = MAX_SIDE) -> np.ndarray:
     """Read a photo.
 
     An EXIF orientation is applied, transparent parts become white, palettes, gray, CMYK and 16-bit photos become RGB.
-    Where a 16-bit photo uses a part of its range only, as 12-bit cameras do, that part is stretched. Of an animation
-    the first frame counts. JPEGs are decoded at a smaller size where that suffices.
+    Where a 16-bit photo uses a part of its range only, as 12-bit cameras do, that part is stretched, and so are the
+    values of a floating-point TIFF. Of an animation the first frame counts. JPEGs are decoded at a smaller size where
+    that suffices. EXIF data that cannot be read count as none.
 
     Args:
         path: A file of any format in ``PHOTO_SUFFIXES``.
@@ -39,7 +52,7 @@ def read_photo(path: str | Path, max_side: int | None = MAX_SIDE) -> np.ndarray:
         ``(H, W, 3)`` uint8 RGB.
 
     Raises:
-        ValueError: If the file is no image, is truncated, or is too small, too large or too elongated to be a photo;
+        ValueError: If the file is no image, is damaged, or is too small, too large or too elongated to be a photo;
             the message names file and reason.
     """
     register_heif()
@@ -51,13 +64,16 @@ def read_photo(path: str | Path, max_side: int | None = MAX_SIDE) -> np.ndarray:
             with Image.open(path) as image:
                 _check_size(*image.size)
                 if _has_wide_colors(image):
-                    return _shrunk(_wide_colors(path, image.getexif().get(_ORIENTATION_TAG, 1)), max_side)
+                    return _shrunk(_wide_colors(path, str(image.format), _orientation(image)), max_side)
                 if max_side is not None:
                     image.draft("RGB", (max_side, max_side))
-                return _shrunk(_rgb(ImageOps.exif_transpose(image)), max_side)
+                # Some formats have their orientation at the end, and some are turned upright by being loaded.
+                image.load()
+                return _shrunk(_rgb(_upright(image, _orientation(image))), max_side)
     except Image.DecompressionBombError:
         raise ValueError(f"{path}: more than {MOST_PIXELS:,} pixels") from None
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, MemoryError) as error:
+    # On damaged files decoders raise errors of any type.
+    except Exception as error:
         raise ValueError(f"{path}: {_reason(path, error)}") from error
 
 
@@ -71,23 +87,35 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _reason(path: str | Path, error: Exception) -> str:
-    path = Path(path)
-    if path.is_symlink() and not path.exists():
+    if os.path.islink(path) and not os.path.exists(path):
         return "a link that leads nowhere"
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, PermissionError):
         return "may not be read"
-    if path.is_file() and path.stat().st_size == 0:
+    if os.path.isfile(path) and os.path.getsize(path) == 0:
         return "an empty file"
     if "cannot identify image file" in str(error):
         return "not an image, or damaged"
-    return str(error) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG)
+    # As above; and a photo is worth more than its orientation.
+    except Exception:
+        return 1
+    return int(orientation) if orientation in _UPRIGHT_BY else 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image if orientation == 1 else image.transpose(_UPRIGHT_BY[orientation])
 
 
 def _rgb(image: Image.Image) -> np.ndarray:
     if image.mode in _WIDE_MODES:
-        return np.repeat(_eight_bits(np.asarray(image, np.float32))[..., None], 3, axis=2)
+        return np.repeat(_eight_bits(np.asarray(image))[..., None], 3, axis=2)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -106,24 +134,51 @@ def _has_wide_colors(image: Image.Image) -> bool:
     return False
 
 
-def _wide_colors(path: str | Path, orientation: int) -> np.ndarray:
-    decoded = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None:
-        raise ValueError("damaged, or colors of 16 bits in a form that cannot be read")
-    values = decoded[..., 2::-1].astype(np.float32)
-    image = _eight_bits(values).astype(np.float32)
+def _wide_colors(path: str | Path, form: str, orientation: int) -> np.ndarray:
+    decoded = _decoded(np.fromfile(path, np.uint8))
+    image = _eight_bits(decoded[..., 2::-1])
     if decoded.shape[2] == 4:
         opacity = decoded[..., 3:].astype(np.float32) / np.float32(65535)
-        image = np.float32(255) + (image - np.float32(255)) * opacity
-    upright = Image.fromarray(np.rint(image).astype(np.uint8))
-    upright.getexif()[_ORIENTATION_TAG] = orientation
-    return np.asarray(ImageOps.exif_transpose(upright))
+        on_white = np.float32(255) + (image.astype(np.float32) - np.float32(255)) * opacity
+        image = np.rint(on_white).astype(np.uint8)
+    if _is_turned_by_opencv(form, orientation):
+        return image
+    return np.asarray(_upright(Image.fromarray(image), orientation))
+
+
+def _decoded(content: np.ndarray) -> np.ndarray:
+    try:
+        decoded = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        decoded = None
+    if decoded is None:
+        raise ValueError("damaged, or colors of 16 bits in a form that cannot be read")
+    return decoded
+
+
+@cache
+def _is_turned_by_opencv(form: str, orientation: int) -> bool:
+    """Whether OpenCV applies an orientation to what it decodes unchanged: to TIFFs it does, which no flag prevents."""
+    stored = np.arange(6, dtype=np.uint16).reshape(2, 3)
+    exif = Image.Exif()
+    exif[_ORIENTATION_TAG] = orientation
+    file = io.BytesIO()
+    Image.fromarray(stored).save(file, form, exif=exif)
+    return not np.array_equal(_decoded(np.frombuffer(file.getvalue(), np.uint8)), stored)
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
-    # 8-bit values in a wide file stay as they are; everything else is stretched to what it uses.
-    scaled = values if low >= 0 and high <= 255 else (values - low) * (255 / max(high - low, 1e-6))
+    is_float = values.dtype.kind == "f"
+    numbers = values[np.isfinite(values)] if is_float else values
+    if not numbers.size:
+        raise ValueError("no pixel holds a number")
+    low, high = float(numbers.min()), float(numbers.max())
+    if is_float:
+        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    # 8-bit values in a file of wider integers stay as they are; everything else is stretched to what it uses.
+    elif low >= 0 and high <= 255:
+        return values.astype(np.uint8)
+    scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-30))
     return np.clip(scaled, 0, 255).astype(np.uint8)
 
 

@@ -1,12 +1,16 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import csv
+import os
 import shutil
 
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
-from mmluss.datasets.photos import PhotoFolderDataset, list_photos, read_photo_list, write_photo_list
+from mmluss.apis.discovery.discovery import Discovery
+from mmluss.apis.steps.tool_steps import ToolSteps
+from mmluss.datasets.photos import PhotoFolderDataset, SkippedFile, list_photos, read_photo_list, write_photo_list
 from tests.helpers.messy_folder import BAD, GOOD
 
 
@@ -28,10 +32,82 @@ def test_folder_of_results_inside_is_left_out(messy_folder, tmp_path):
     shutil.copytree(messy_folder / "deep" / "er", tmp_path / "photos" / "out" / "labels")
     assert len(list_photos(tmp_path / "photos").photos) == 2
     assert len(list_photos(tmp_path / "photos", leave_out=[tmp_path / "photos" / "out"]).photos) == 1
-    for name in ("work", "logs"):
-        (tmp_path / "photos" / "out" / name).mkdir()
-    (tmp_path / "photos" / "out" / "skipped.csv").touch()
-    assert len(list_photos(tmp_path / "photos").photos) == 1
+
+
+@pytest.mark.parametrize("photos", [0, 20])
+def test_results_of_any_run_are_left_out(tmp_path, photos, monkeypatch):
+    """Those of one that ended before it had a list of photos, and those of one that was verbose."""
+
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ToolSteps, "train", stop)
+    root = tmp_path / "photos"
+    root.mkdir()
+    for index in range(photos):
+        cv2.imwrite(str(root / f"{index}.png"), np.full((48, 64, 3), index, np.uint8))
+    with pytest.raises(KeyboardInterrupt if photos else ValueError):
+        Discovery(root, root / "trip" / "out", console=Console(quiet=True), verbose=True).run()
+    cv2.imwrite(str(root / "trip" / "out" / "work" / "label.png"), np.zeros((48, 64, 3), np.uint8))
+    found = list_photos(root)
+    assert len(found.photos) == photos and found.skipped == []
+
+
+@pytest.mark.parametrize("names", [("skipped.csv",), ("work/photos.txt",), ("work/.lock",)])
+def test_a_folder_with_a_single_name_of_a_run_is_none_of_results(tmp_path, names):
+    for name in ("a.png", *(f"trip/{name}" for name in ("b.png", *names))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list_photos(tmp_path, check=False).photos == ["a.png", "trip/b.png"]
+
+
+def test_results_in_place_of_photos_are_an_error(tmp_path):
+    (tmp_path / "work").mkdir()
+    for name in ("a.png", "skipped.csv", "work/.lock"):
+        (tmp_path / name).touch()
+    # What a run leaves that refused to write among the photos.
+    assert list_photos(tmp_path, check=False).photos == ["a.png"]
+    (tmp_path / "work" / "photos.txt").touch()
+    with pytest.raises(ValueError, match="is a folder of results: give the folder of the photos"):
+        list_photos(tmp_path, check=False)
+
+
+def test_results_do_not_go_among_the_photos(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "photos")
+    (tmp_path / "photos" / "a.png").touch()
+    with pytest.raises(ValueError, match=r"photos is the folder of the photos: .*, such as .*photos/results"):
+        list_photos(tmp_path / "photos", leave_out=[tmp_path / "linked"])
+
+
+def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch):
+    scan = os.scandir
+
+    def refuse(path):
+        if os.path.basename(path) == "locked":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    for name in ("a.png", "trip/locked/b.png", "trip/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = list_photos(tmp_path, check=False)
+    assert found.photos == ["a.png", "trip/c.png"]
+    assert found.skipped == [SkippedFile("trip/locked", "a folder that cannot be read (Permission denied)")]
+    with pytest.raises(PermissionError, match="trip/locked"):
+        list_photos(tmp_path / "trip" / "locked", check=False)
+
+
+def test_names_that_leave_no_room_for_results_are_named(tmp_path):
+    short, long = "花" * 82 + ".jpg", "花" * 82 + ".jpeg"
+    for name in (short, long):
+        (tmp_path / name).touch()
+    found = list_photos(tmp_path, check=False)
+    assert found.photos == [short]
+    assert found.skipped == [
+        SkippedFile(long, "its name is longer than 250 bytes, so results cannot be named after it")
+    ]
 
 
 def test_without_checking_damaged_photos_stay(messy_folder):
