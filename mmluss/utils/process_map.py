@@ -3,7 +3,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 import cv2
@@ -26,7 +27,13 @@ def process_map(
     if processes <= 1:
         yield from map(function, items)
         return
-    # A forked process inherits locks of threads that it has not: it can wait for OpenCV's or OpenMP's forever.
-    context = get_context("spawn")
+    # A fork of this process would inherit locks of threads that it has not, and could wait for OpenCV's or OpenMP's
+    # forever; one of a server that has imported the function, and computes nothing, need not import it again.
+    if "forkserver" in get_all_start_methods():
+        context: BaseContext = get_context("forkserver")
+        module = getattr(function, "func", function).__module__
+        context.set_forkserver_preload(["mmluss", module])
+    else:
+        context = get_context("spawn")
     with ProcessPoolExecutor(processes, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         yield from pool.map(function, items, chunksize=chunk)

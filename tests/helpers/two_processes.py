@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
-"""Run a function in two processes that are joined by gloo."""
+"""Run a function in two processes that are joined by gloo, forked from one that has imported everything."""
 
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -11,13 +12,18 @@ import torch
 import torch.distributed
 import torch.multiprocessing
 
+from mmluss.apis.tools.tool_processes import PRELOADED
+
 PROCESSES = 2
 
 
 def run_in_two_processes(function: Callable[..., None], *arguments: object) -> None:
     """Call ``function(rank, *arguments)`` in two new processes; an exception in one of them is raised here."""
     with tempfile.TemporaryDirectory() as folder:
-        torch.multiprocessing.spawn(_join_and_call, (Path(folder), function, arguments), nprocs=PROCESSES)
+        multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED, __name__])
+        torch.multiprocessing.start_processes(
+            _join_and_call, (Path(folder), function, arguments), nprocs=PROCESSES, start_method="forkserver"
+        )
 
 
 def _join_and_call(rank: int, folder: Path, function: Callable[..., None], arguments: tuple) -> None:
