@@ -163,10 +163,17 @@ def _discover(args: argparse.Namespace, console: Console) -> None:
     discovery = Discovery(args.photos, args.out, settings, console, args.verbose, processes)
     run = discovery.run()
     folder = RunFolder(discovery.out)
-    finish_run(folder, _progress("looking at the result", console))
+    table_before = finish_run(folder, _progress("looking at the result", console))
     discovery.remove_other_results(run)
     show_skipped(discovery.photos, discovery.out / "skipped.csv", console)
     show_clusters(folder, console)
+    if table_before is not None:
+        console.print(
+            f"names went over to the clusters that show the same things; as you had written them: {table_before}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _check(args: argparse.Namespace, console: Console) -> None:

@@ -235,11 +235,14 @@ def test_another_number_of_clusters_keeps_training(finished, photos, tmp_path):
     before = step.stat().st_mtime_ns
     logs = {path.name for path in (out / "logs").iterdir()}
     options = ["--quick", "--seed", 3, "--clusters", 2, "--threshold", 0.45, "--verbose", "--rounds", 2]
+    (out / "clusters.csv").write_text("id,name\n1,fur\n2,metal\n3,mist\n")
     shown = mmluss("discover", photos, "--out", out, *options, cwd=tmp_path)
     # What the steps print is on the screen, so no log is written.
     assert "Epoch(train)" in shown and "label maps in" in shown
     assert {path.name for path in (out / "logs").iterdir()} == logs
     changed = json.loads((out / "run.json").read_text())
+    assert f"as you had written them: {out / 'clusters.old.csv'}" in shown
+    assert "metal" in (out / "clusters.old.csv").read_text()
     assert changed["num_clusters"] == 2 and changed["settings"]["threshold"] == 0.45
     assert step.stat().st_mtime_ns == before
     assert changed["seconds"]["1_pretrain"] == run["seconds"]["1_pretrain"]

@@ -29,7 +29,7 @@ from mmluss.visualization.report import Curve, write_report
 
 def finish_run(
     folder: RunFolder, progress: Callable[[Sequence[str]], Iterable[str]] = iter, title: str | None = None
-) -> None:
+) -> Path | None:
     """Segment all photos with the final model, then write table, model and report.
 
     Names, merges and drops in the table of an earlier result go over to the clusters that show the same things; that
@@ -40,6 +40,9 @@ def finish_run(
         progress: Given the photos, gives them back one by one; for a progress bar.
         title: Headline of the report.
 
+    Returns:
+        That table, if there is one.
+
     Raises:
         RuntimeError: If another run is at work in the folder.
         ValueError: If the table cannot be understood; the message names its line.
@@ -48,6 +51,7 @@ def finish_run(
         checkpoint = folder.checkpoint
         inputs = dict(model=file_fingerprint(checkpoint), photos=folder.photos, num_clusters=folder.run["num_clusters"])
         record = StageRecord(folder.out / "work" / "results.json")
+        table = None
         gone = not all(path.is_file() for path in folder.label_maps)
         if gone or record.result("labels", inputs) is None:
             if record.changed("labels", inputs) and folder.names_file.is_file():
@@ -58,10 +62,11 @@ def finish_run(
             photos = PhotoList(folder.run["photos"], folder.photos)
             segment_files(segmenter, photos, folder.labels, ["mask"], progress=progress)
             _shrink_to_seen(folder)
-            carry_names(folder)
+            table = carry_names(folder)
             record.finish("labels", inputs, {})
         _apply_names(folder, title)
         folder.changing.unlink(missing_ok=True)
+    return table
 
 
 def apply_names(folder: RunFolder, title: str | None = None) -> None:

@@ -87,24 +87,28 @@ def keep_before(folder: RunFolder, num_clusters: int) -> None:
     """
     kept = folder.before / _NAMES
     if not kept.is_file():
-        names = read_cluster_names(folder.names_file, num_clusters)
+        names, table = read_cluster_names(folder.names_file, num_clusters), None
         if _is_edited(folder, names):
-            shutil.copy2(folder.names_file, _unused(folder.out / "clusters.old.csv"))
-        write_json(kept, dict(names=names.names, targets=names.targets))
+            table = _unused(folder.out / "clusters.old.csv")
+            shutil.copy2(folder.names_file, table)
+        write_json(kept, dict(names=names.names, targets=names.targets, table=table and table.name))
     if folder.labels.is_dir() and not (folder.before / "labels").is_dir():
         folder.labels.replace(folder.before / "labels")
 
 
-def carry_names(folder: RunFolder) -> None:
+def carry_names(folder: RunFolder) -> Path | None:
     """Give the new clusters the names of the result before, where there was one.
 
     Args:
         folder: Whose label maps are made.
+
+    Returns:
+        The table of the result before, if anybody had changed it.
     """
     kept = folder.before / _NAMES
     if not kept.is_file():
-        return
-    content = read_json(kept, ("names", "targets"))
+        return None
+    content = read_json(kept, ("names", "targets", "table"))
     names = ClusterNames(tuple(content["names"]), np.array(content["targets"]))
     now = folder.run["num_clusters"]
     before = [folder.before / path.relative_to(folder.out) for path in folder.label_maps]
@@ -112,6 +116,7 @@ def carry_names(folder: RunFolder) -> None:
     # The numbers of photos are filled in later.
     write_cluster_names(folder.names_file, carried, [0] * (now + 1), [0.0] * (now + 1))
     shutil.rmtree(folder.before)
+    return folder.out / content["table"] if content["table"] else None
 
 
 def _is_edited(folder: RunFolder, names: ClusterNames) -> bool:

@@ -71,7 +71,7 @@ def test_names_follow_their_things_to_other_ids(folder, number):
     table = f"id,name,drop\n{one},fur,\n{other},mist,x\n"
     folder.names_file.write_text(table)
     train_again(folder)
-    finish_run(folder)
+    assert finish_run(folder) == folder.out / "clusters.old.csv"
     assert (folder.names.names[other], folder.names.names[one]) == ("fur", "mist")
     assert folder.names.targets[one] == 0
     assert (folder.out / "clusters.old.csv").read_text() == table
@@ -87,7 +87,7 @@ def test_names_follow_their_things_to_other_ids(folder, number):
 
 def test_an_untouched_table_is_not_kept(folder):
     train_again(folder)
-    finish_run(folder)
+    assert finish_run(folder) is None
     assert not list(folder.out.glob("clusters.old*"))
 
 
