@@ -61,6 +61,7 @@ def finish_run(
             segmenter.names = ClusterNames.default(folder.run["num_clusters"])
             photos = PhotoList(folder.run["photos"], folder.photos)
             segment_files(segmenter, photos, folder.labels, ["mask"], progress=progress)
+            _remove_other_labels(folder)
             _shrink_to_seen(folder)
             table = carry_names(folder)
             record.finish("labels", inputs, {})
@@ -113,6 +114,14 @@ def write_model(folder: RunFolder, names: ClusterNames) -> Path:
     path = folder.out / "model.pth"
     write_checkpoint(dict(meta=meta, state_dict=checkpoint["state_dict"]), path)
     return path
+
+
+def _remove_other_labels(folder: RunFolder) -> None:
+    """Remove the label maps of photos that do not count any more."""
+    wanted = set(folder.label_maps)
+    for path in folder.labels.rglob("*.png"):
+        if path not in wanted:
+            path.unlink()
 
 
 def _shrink_to_seen(folder: RunFolder) -> None:

@@ -3,7 +3,8 @@
 
 import itertools
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from mmluss.utils.atomic_files import read_json, write_json
 _NAMES = "names.json"
 
 
-def shared_pixels(before: Iterable[Path], now: Iterable[Path], num_before: int, num_now: int) -> np.ndarray:
+def shared_pixels(
+    before: Sequence[Path], now: Sequence[Path], num_before: int, num_now: int, threads: int = 8
+) -> np.ndarray:
     """How many pixels clusters of two results share.
 
     Args:
@@ -29,21 +32,28 @@ def shared_pixels(before: Iterable[Path], now: Iterable[Path], num_before: int, 
         now: Those of the new one, of the same photos; pairs of which one is missing or has another size do not count.
         num_before: Former number of clusters.
         num_now: New number of clusters.
+        threads: Pairs read at once.
 
     Returns:
         ``(num_now, num_before)`` int64; pixels that either result has as background are left out.
     """
-    counts = np.zeros((num_now, num_before), np.int64)
-    for old_path, new_path in zip(before, now, strict=True):
+
+    def shared(old_path: Path, new_path: Path) -> np.ndarray:
+        nothing = np.zeros(num_now * num_before, np.int64)
         if not (old_path.is_file() and new_path.is_file()):
-            continue
+            return nothing
         old, new = read_label_map(old_path), read_label_map(new_path)
         if old.shape != new.shape:
-            continue
+            return nothing
         things = (old > 0) & (new > 0) & (old < IGNORE_INDEX) & (new < IGNORE_INDEX)
         pairs = (new[things].astype(np.int64) - 1) * num_before + old[things] - 1
-        counts += np.bincount(pairs, minlength=counts.size).reshape(counts.shape)
-    return counts
+        return np.bincount(pairs, minlength=len(nothing))
+
+    counts = np.zeros(num_now * num_before, np.int64)
+    with ThreadPoolExecutor(threads) as pool:
+        for found in pool.map(shared, before, now):
+            counts += found
+    return counts.reshape(num_now, num_before)
 
 
 def carried_names(names: ClusterNames, shared: np.ndarray) -> ClusterNames:
@@ -76,7 +86,7 @@ def carried_names(names: ClusterNames, shared: np.ndarray) -> ClusterNames:
 def keep_before(folder: RunFolder, num_clusters: int) -> None:
     """Put names and label maps of the result before where ``carry_names`` looks for them; once, if interrupted.
 
-    The table itself stays as ``clusters.old.csv``, if anybody has changed it.
+    A table that anybody has changed stays as ``clusters.old.csv``; one that nobody has changed has nothing to carry.
 
     Args:
         folder: Whose label maps will be made anew.
@@ -87,11 +97,13 @@ def keep_before(folder: RunFolder, num_clusters: int) -> None:
     """
     kept = folder.before / _NAMES
     if not kept.is_file():
-        names, table = read_cluster_names(folder.names_file, num_clusters), None
-        if _is_edited(folder, names):
-            table = _unused(folder.out / "clusters.old.csv")
-            shutil.copy2(folder.names_file, table)
-        write_json(kept, dict(names=names.names, targets=names.targets, table=table and table.name))
+        names = read_cluster_names(folder.names_file, num_clusters)
+        if not _is_edited(folder, names):
+            folder.names_file.unlink()
+            return
+        table = _unused(folder.out / "clusters.old.csv")
+        shutil.copy2(folder.names_file, table)
+        write_json(kept, dict(names=names.names, targets=names.targets, table=table.name))
     if folder.labels.is_dir() and not (folder.before / "labels").is_dir():
         folder.labels.replace(folder.before / "labels")
 
@@ -103,7 +115,7 @@ def carry_names(folder: RunFolder) -> Path | None:
         folder: Whose label maps are made.
 
     Returns:
-        The table of the result before, if anybody had changed it.
+        The table of the result before, if names were carried.
     """
     kept = folder.before / _NAMES
     if not kept.is_file():
@@ -116,7 +128,7 @@ def carry_names(folder: RunFolder) -> Path | None:
     # The numbers of photos are filled in later.
     write_cluster_names(folder.names_file, carried, [0] * (now + 1), [0.0] * (now + 1))
     shutil.rmtree(folder.before)
-    return folder.out / content["table"] if content["table"] else None
+    return folder.out / content["table"]
 
 
 def _is_edited(folder: RunFolder, names: ClusterNames) -> bool:

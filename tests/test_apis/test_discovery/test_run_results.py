@@ -110,6 +110,19 @@ def test_interrupted_labels_still_take_names_from_the_result_before(folder, monk
     assert len(list(folder.out.glob("clusters.old*"))) == 1
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_label_maps_of_photos_that_are_gone_go_too(folder, edited):
+    if edited:
+        folder.names_file.write_text("id,name\n1,fur\n")
+    folder.photo_list.write_text("".join(f"{name}\n" for name in PHOTOS[1:]))
+    rows = np.load(folder.embedding_folder / "embeddings.npy")
+    np.save(folder.embedding_folder / "embeddings.npy", rows[1:])
+    train_again(folder)
+    finish_run(folder)
+    found = sorted(path.relative_to(folder.labels).as_posix() for path in folder.labels.rglob("*.png"))
+    assert found == [f"{name}.png" for name in PHOTOS[1:]]
+
+
 def test_label_maps_that_are_gone_are_made_again(folder):
     folder.names_file.write_text("id,name\n1,fur\n")
     before = [read_label_map(path) for path in folder.label_maps]
