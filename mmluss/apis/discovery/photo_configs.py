@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmluss.apis.tools.data_folders import score_nothing
 
 LEAST_PHOTOS = 20
+_ITERATIONS_OF_A_CHECKPOINT = 20
 # For mmseg's inferencers, which look for this loader; the data set reads photos by LoadPhoto in its place.
 _LOAD_PHOTO = dict(type="LoadImageFromFile", color_type="color", imdecode_backend="pillow")
 
@@ -122,4 +123,6 @@ def set_sizes(cfg: Config, size: TrainingSize, epochs: int, num_images: int) -> 
         if "end" in scheduler:
             scheduler.end = epochs
     cfg.default_hooks.logger.interval = 2
+    # An epoch of few photos takes hardly longer than a checkpoint; the last epoch has one in any case.
+    cfg.default_hooks.checkpoint.interval = max(1, _ITERATIONS_OF_A_CHECKPOINT * size.batch_size // num_images)
     cfg.default_hooks.pop("score_files", None)

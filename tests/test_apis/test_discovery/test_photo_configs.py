@@ -34,6 +34,13 @@ def test_too_few_photos_are_an_error_before_any_work():
         training_size(19)
 
 
+@pytest.mark.parametrize(("photos", "interval"), [(20, 8), (39, 4), (200, 3), (10_000, 1)])
+def test_checkpoints_are_twenty_iterations_apart_or_an_epoch(photos, interval):
+    cfg = Config.fromfile(find_config(STEP_CONFIGS["pretrain"]))
+    set_sizes(cfg, training_size(photos), 30, photos)
+    assert cfg.default_hooks.checkpoint.interval == interval
+
+
 @pytest.mark.parametrize("step", list(STEP_CONFIGS))
 def test_step_configs_read_photos_and_nothing_else(step):
     cfg = Config.fromfile(find_config(STEP_CONFIGS[step]))
