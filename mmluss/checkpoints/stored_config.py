@@ -10,17 +10,20 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
+from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import mmengine.registry
 from mmengine.config import Config
-from mmengine.registry import registry
+from mmengine.registry import Registry, registry
 
 _NOT_REGISTERED = re.compile(r"(\S+) is not in the \S+ registry")
 _DTYPE = re.compile(r"[\w.]*")
 _SHOWN = 80
+_ONLY_REGISTERED = ContextVar("_ONLY_REGISTERED", default=False)
 
 
 def stored_config(text: str, name: str | Path) -> Config:
@@ -49,7 +52,7 @@ def stored_config(text: str, name: str | Path) -> Config:
 
 @contextmanager
 def registered_parts_only(name: str | Path) -> Iterator[None]:
-    """Have mmengine build only what is registered by packages that are imported already.
+    """Have mmengine build only what is registered by packages that are imported already, in this thread.
 
     By itself it takes ``type="os.system"`` for a function to call, and imports any module that a type begins with.
 
@@ -59,8 +62,8 @@ def registered_parts_only(name: str | Path) -> Iterator[None]:
     Raises:
         ValueError: If anything else is named.
     """
-    before = registry.import_module, registry.get_object_from_string
-    registry.import_module, registry.get_object_from_string = _import_part, lambda _: None
+    _watch_registries()
+    before = _ONLY_REGISTERED.set(True)
     try:
         yield
     except KeyError as error:
@@ -72,13 +75,37 @@ def registered_parts_only(name: str | Path) -> Iterator[None]:
             "the module that registers it first."
         ) from error
     finally:
-        registry.import_module, registry.get_object_from_string = before
+        _ONLY_REGISTERED.reset(before)
 
 
-def _import_part(name: str) -> ModuleType:
-    if name.partition(".")[0] not in sys.modules:
-        raise ImportError(f"{name} is of a package that is not imported")
-    return import_module(name)
+@cache
+def _watch_registries() -> None:
+    """Let what mmengine's registries import and look up ask ``_ONLY_REGISTERED`` first."""
+    import_anything, find_anything = registry.import_module, registry.get_object_from_string
+
+    def import_part(name: str) -> ModuleType:
+        if _ONLY_REGISTERED.get() and name.partition(".")[0] not in sys.modules:
+            raise ImportError(f"{name} is of a package that is not imported")
+        return import_anything(name)
+
+    def find_part(name: str) -> Any:
+        return _registered(name) if _ONLY_REGISTERED.get() else find_anything(name)
+
+    registry.import_module, registry.get_object_from_string = import_part, find_part
+
+
+def _registered(name: str) -> Any:
+    """The registered part that is in this place of an imported module; None if there is none."""
+    module, _, attribute = name.rpartition(".")
+    found = getattr(sys.modules.get(module), attribute, None)
+    roots = [value for value in vars(mmengine.registry).values() if isinstance(value, Registry)]
+    return found if found is not None and any(_holds(root, found) for root in roots) else None
+
+
+def _holds(parts: Registry, found: Any) -> bool:
+    return any(part is found for part in parts.module_dict.values()) or any(
+        _holds(child, found) for child in parts.children.values()
+    )
 
 
 def _assigned(statement: ast.stmt) -> tuple[str, Any]:

@@ -169,7 +169,7 @@ def _discover(args: argparse.Namespace, console: Console) -> None:
     show_clusters(folder, console)
     if table_before is not None:
         console.print(
-            f"names went over to the clusters that show the same things; as you had written them: {table_before}",
+            f"names went over to clusters that show the same things, if any; as you had written them: {table_before}",
             highlight=False,
             markup=False,
             soft_wrap=True,

@@ -170,7 +170,8 @@ def write_csv(
         for_spreadsheets: Begin with a byte order mark, without which they do not take it for UTF-8.
     """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    # With another end of lines csv leaves line breaks of one kind in a cell unquoted.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows(rows)
     with replace_file(path) as file:

@@ -23,7 +23,9 @@ def only_run_in(folder: str | Path) -> Iterator[None]:
     """
     path = Path(folder, LOCK_FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+") as file:
+    # That of another person, in a folder that both use, can be locked, but not written to.
+    mode = "a+" if os.access(path, os.W_OK) or not path.exists() else "r"
+    with open(path, mode) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -35,7 +37,8 @@ def only_run_in(folder: str | Path) -> Iterator[None]:
         except OSError:
             # Some network file systems have no locks; that is no reason not to work on them.
             pass
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        if file.writable():
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+            file.flush()
         yield

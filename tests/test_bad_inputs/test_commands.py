@@ -130,7 +130,7 @@ def results_among_the_photos(root):
 
 
 def results_to_discover(root):
-    for name in ("skipped.csv", "work/photos.txt"):
+    for name in ("run.json", "work/photos.txt"):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).touch()
     list_photos(root)

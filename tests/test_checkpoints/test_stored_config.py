@@ -1,9 +1,11 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope, registry
+from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS, TRANSFORMS
 
 from mmluss.checkpoints.stored_config import registered_parts_only, stored_config
@@ -114,12 +116,34 @@ def test_nothing_else_is_built_or_imported(part, default_scope, tmp_path, monkey
     for name in ("__init__", "registry"):
         (tmp_path / "planted" / f"{name}.py").write_text("print('RUN')")
     monkeypatch.syspath_prepend(tmp_path)
-    before = registry.import_module, registry.get_object_from_string
     with pytest.raises(ValueError, match=r"evil\.pth: its config names \S+, which is not registered"):  # noqa: SIM117
         with registered_parts_only("evil.pth"):
             MODELS.build(dict(type="mmseg.EncoderDecoder", backbone=part, decode_head={}))
     assert "RUN" not in capfd.readouterr().out
-    assert before == (registry.import_module, registry.get_object_from_string)
+    # Elsewhere mmengine goes its own way.
+    lstm = dict(type="torch.nn.LSTM", input_size=1, hidden_size=1)
+    assert isinstance(MODELS.build(lstm), torch.nn.LSTM)
+
+
+def test_registered_parts_may_be_named_by_their_place():
+    init_default_scope("mmseg")
+    with registered_parts_only("last.pth"):
+        assert MODELS.build(dict(type="mmseg.models.losses.CrossEntropyLoss")).loss_name == "loss_ce"
+        with pytest.raises(KeyError):
+            MODELS.build(dict(type="mmseg.models.losses.accuracy.accuracy"))
+
+
+def test_other_threads_are_not_restricted_and_leave_the_restriction():
+    init_default_scope("mmseg")
+
+    def build() -> bool:
+        with registered_parts_only("other.pth"):
+            pass
+        return isinstance(MODELS.build(dict(type="torch.nn.LSTM", input_size=1, hidden_size=1)), torch.nn.LSTM)
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ValueError, match="evil"), registered_parts_only("evil.pth"):
+        assert pool.submit(build).result()
+        MODELS.build(dict(type="torch.nn.LSTM", input_size=1, hidden_size=1))
 
 
 def test_another_missing_key_is_told_as_it_is():

@@ -116,6 +116,7 @@ def test_another_process_writes(tmp_path):
 @pytest.mark.parametrize(("for_spreadsheets", "mark"), [(True, b"\xef\xbb\xbf"), (False, b"")])
 def test_table_with_names_that_are_no_text(tmp_path, for_spreadsheets, mark):
     rows = [("a,b", 1), ('say "x"', 2.5), (b"caf\xe9".decode(errors="surrogateescape"), "")]
+    rows.append(("one\rtwo", "three\nfour"))
     write_csv(tmp_path / "new" / "table.csv", ("path", "number"), iter(rows), for_spreadsheets)
-    expected = b'path,number\n"a,b",1\n"say ""x""",2.5\ncaf\xe9,\n'
+    expected = b'path,number\r\n"a,b",1\r\n"say ""x""",2.5\r\ncaf\xe9,\r\n"one\rtwo","three\nfour"\r\n'
     assert (tmp_path / "new" / "table.csv").read_bytes() == mark + expected

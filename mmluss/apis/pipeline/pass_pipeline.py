@@ -95,8 +95,8 @@ class PASSPipeline:
         self.controls = known_controls(cfg)
         self.rounds = rounds_of(cfg)
         self.draft = draft_of(cfg)
-        # However it is written, so that the steps stay those of the same data.
-        self.data_root = os.path.abspath(data_root or cfg.data_root)
+        # "DATA/" and "./DATA" are the same data, and so are the steps.
+        self.data_root = os.path.normpath(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_fingerprint(self.data_root, leave_out=self.steps.work_dir)
         self.tools = ToolSteps(

@@ -97,13 +97,15 @@ def keep_before(folder: RunFolder, num_clusters: int) -> None:
     """
     kept = folder.before / _NAMES
     if not kept.is_file():
+        if folder.before.is_dir():
+            shutil.rmtree(folder.before)
         names = read_cluster_names(folder.names_file, num_clusters)
         if not _is_edited(folder, names):
             folder.names_file.unlink()
             return
         table = _unused(folder.out / "clusters.old.csv")
-        shutil.copy2(folder.names_file, table)
         write_json(kept, dict(names=names.names, targets=names.targets, table=table.name))
+        folder.names_file.replace(table)
     if folder.labels.is_dir() and not (folder.before / "labels").is_dir():
         folder.labels.replace(folder.before / "labels")
 
@@ -125,8 +127,13 @@ def carry_names(folder: RunFolder) -> Path | None:
     now = folder.run["num_clusters"]
     before = [folder.before / path.relative_to(folder.out) for path in folder.label_maps]
     carried = carried_names(names, shared_pixels(before, folder.label_maps, len(names.names) - 1, now))
+    # One that was written since, while the run was interrupted, is not lost either.
+    if folder.names_file.is_file():
+        folder.names_file.replace(_unused(folder.out / "clusters.old.csv"))
     # The numbers of photos are filled in later.
     write_cluster_names(folder.names_file, carried, [0] * (now + 1), [0.0] * (now + 1))
+    # First what says that there are names to carry: a kill in between must not carry them twice.
+    kept.unlink()
     shutil.rmtree(folder.before)
     return folder.out / content["table"]
 

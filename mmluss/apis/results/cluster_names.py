@@ -108,10 +108,13 @@ def read_cluster_names(path: str | Path, num_clusters: int) -> ClusterNames:
             character, an id occurs twice, or merges go in a circle; the message names file and line.
     """
     table = read_edited_table(path)
-    if "id" not in (column.strip().lower() for column in table.columns):
+    if "id" not in map(str.lower, table.columns):
         raise ValueError(
             f"{path}: the first line must name the columns {', '.join(COLUMNS)}, at least id; it is {table.header!r}"
         )
+    if table.nameless:
+        line, text = table.nameless[0]
+        raise ValueError(f"{path}, line {line}: {text!r} is in a column without a name; write one into the first line")
     names = list(ClusterNames.default(num_clusters).names)
     targets = np.arange(num_clusters + 1)
     seen: set[int] = set()
@@ -136,8 +139,8 @@ def read_own_columns(path: str | Path) -> dict[str, dict[int, str]]:
         path: A table that ``read_cluster_names`` reads.
     """
     table = read_edited_table(path)
-    added = [column for column in table.columns if column.strip().lower() not in COLUMNS]
-    return {column: {int(row["id"]): row[column.strip().lower()] for _, row in table.rows} for column in added}
+    added = [column for column in table.columns if column.lower() not in COLUMNS]
+    return {column: {int(row["id"]): row[column.lower()] for _, row in table.rows} for column in added}
 
 
 def _followed(targets: np.ndarray, path: str | Path) -> np.ndarray:

@@ -4,7 +4,6 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,14 +15,16 @@ class EditedTable:
 
     Attributes:
         header: First line as it is in the file.
-        columns: Names of the columns as they are in the file, without those that have none.
+        columns: Names of the columns as they are in the file, stripped, without those that have none.
         rows: Number of its line in the file and values of each row that is not empty, stripped, by the name of the
             column in small letters.
+        nameless: Number of its line and text of each cell whose column has no name.
     """
 
     header: str
     columns: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
+    nameless: tuple[tuple[int, str], ...]
 
 
 def read_edited_table(path: str | Path, otherwise: Literal["cp1252", "surrogateescape"] = "cp1252") -> EditedTable:
@@ -35,7 +36,7 @@ def read_edited_table(path: str | Path, otherwise: Literal["cp1252", "surrogatee
             need not be text, as those.
 
     Raises:
-        ValueError: If the file is no table; the message names the line.
+        ValueError: If the file is no table, or two columns have one name; the message names the line or the name.
     """
     content = Path(path).read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -50,16 +51,20 @@ def read_edited_table(path: str | Path, otherwise: Literal["cp1252", "surrogatee
                 else content.decode("utf-8-sig", errors="surrogateescape")
             )
     header = text.partition("\n")[0].rstrip("\r")
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     try:
-        columns = tuple(name for name in reader.fieldnames or () if name and name.strip())
-        return EditedTable(header, columns, tuple(_filled(reader, columns)))
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
         raise ValueError(f"{path}, after line {reader.line_num}: no table ({error})") from error
-
-
-def _filled(reader: csv.DictReader, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    for row in reader:
-        values = {column.strip().lower(): (row[column] or "").strip() for column in columns}
+    names = lines[0][1] if lines else []
+    keys = [name.lower() for name in names]
+    twice = [name for place, name in enumerate(names) if name and keys.index(keys[place]) < place]
+    if twice:
+        raise ValueError(f"{path}: two columns are called {twice[0]!r}; give one of them another name")
+    rows, nameless = [], []
+    for line, cells in lines[1:]:
+        values = {key: cells[place] if place < len(cells) else "" for place, key in enumerate(keys) if key}
         if any(values.values()):
-            yield reader.line_num, values
+            rows.append((line, values))
+        nameless += [(line, cell) for place, cell in enumerate(cells) if cell and not "".join(keys[place : place + 1])]
+    return EditedTable(header, tuple(filter(None, names)), tuple(rows), tuple(nameless))

@@ -15,9 +15,9 @@ from mmluss.utils.image_files import is_photo
 # What systems and programs put beside photos; nobody would miss these.
 _NO_PHOTOS = {"thumbs.db", "desktop.ini", "icon\r"}
 _SIDE_TO_CHECK = 64
-_LIST_OF_A_RUN = "work/photos.txt"
-# What every run writes, whatever its options, before anything that looks like a photo.
-_FILES_OF_A_RUN = ("skipped.csv", f"work/{LOCK_FILE}", _LIST_OF_A_RUN)
+_LIST_OF_A_RUN, _LOCK_OF_A_RUN = "work/photos.txt", f"work/{LOCK_FILE}"
+# What runs write, whatever their options, before or beside anything that looks like a photo.
+_FILES_OF_A_RUN = ("skipped.csv", "run.json", "model.pth", "clusters.csv", _LOCK_OF_A_RUN, _LIST_OF_A_RUN)
 _MOST_BYTES_OF_NAME = 255 - len(".json")
 """Results have the name of their photo and one more suffix, and file systems end names at 255 bytes."""
 LONG_NAME = f"its name is longer than {_MOST_BYTES_OF_NAME} bytes, so results cannot be named after it"
@@ -106,7 +106,7 @@ def list_photos(
             f"{root} is the folder of the photos: give another one for the results, also one inside of it, such as "
             f"{root / 'results'}"
         )
-    if os.path.isfile(root / _LIST_OF_A_RUN) and _is_of_a_run(root):
+    if (root / _LIST_OF_A_RUN).is_file() and any((root / name).is_file() for name in ("run.json", _LOCK_OF_A_RUN)):
         raise ValueError(f"{root} is a folder of results: give the folder of the photos")
     found = _unchecked(root, away)
     if check:
@@ -137,7 +137,7 @@ def _unchecked(root: Path, away: Collection[str]) -> PhotoList:
     for folder, folders, names in os.walk(root, onerror=name_folder, followlinks=True):
         real = os.path.realpath(folder)
         # In the root itself, a run that was given it for its results as well may have left some of its files.
-        if real in seen or real in away or (seen and "work" in folders and _is_of_a_run(folder)):
+        if real in seen or real in away or (seen and _is_of_a_run(folder)):
             folders.clear()
             continue
         seen.add(real)

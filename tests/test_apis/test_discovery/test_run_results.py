@@ -13,6 +13,7 @@ from mmluss.apis.discovery import run_results
 from mmluss.apis.discovery.discovery import Discovery
 from mmluss.apis.discovery.discovery_settings import DiscoverySettings
 from mmluss.apis.discovery.run_results import apply_names, finish_run
+from mmluss.apis.results import carried_names
 from mmluss.apis.results.run_folder import RunFolder
 from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.datasets.photos import list_photos, read_photo_list
@@ -103,11 +104,27 @@ def test_interrupted_labels_still_take_names_from_the_result_before(folder, monk
         patch.setattr(run_results, "segment_files", interrupt)
         with pytest.raises(KeyboardInterrupt):
             finish_run(folder)
+    written_since = "id,name\n1,of no use\n"
+    folder.names_file.write_text(written_since)
+
+    remove = shutil.rmtree
+
+    def kill(path: Path) -> None:
+        remove(path / "labels")
+        raise KeyboardInterrupt
+
+    # And once more, when the names have gone over and what they came from is removed.
+    with monkeypatch.context() as patch:
+        patch.setattr(carried_names.shutil, "rmtree", kill)
+        with pytest.raises(KeyboardInterrupt):
+            finish_run(folder)
     finish_run(folder)
     shown = {int(id_) for path in folder.label_maps for id_ in np.unique(read_label_map(path))} - {0}
     expected = {1: "fur", 2: "metal", 3: "mist", 4: "glass"}
     assert {id_: folder.names.names[id_] for id_ in shown} == {id_: expected[id_] for id_ in shown}
-    assert len(list(folder.out.glob("clusters.old*"))) == 1
+    first, since = folder.out / "clusters.old.csv", folder.out / "clusters.old.2.csv"
+    assert "metal" in first.read_text() and since.read_text() == written_since
+    assert not (folder.before / "names.json").exists()
 
 
 @pytest.mark.parametrize("edited", [False, True])

@@ -39,14 +39,14 @@ def test_tables_of_spreadsheets(tmp_path, delimiter):
 
 def test_columns_that_people_add_stay(tmp_path):
     path = tmp_path / "clusters.csv"
-    path.write_text("ID;Note 1;name\n2;seen in May;rose\n1;;\n")
+    path.write_bytes(b'ID;Note 1;name\n2;"seen\rin May";rose\n1;;\n')
     names, own = read_cluster_names(path, 3), read_own_columns(path)
-    assert own == {"Note 1": {2: "seen in May", 1: ""}}
+    assert own == {"Note 1": {2: "seen\rin May", 1: ""}}
     write_cluster_names(path, names, [0, 1, 2, 3], [0.0] * 4, own)
-    lines = path.read_text("utf-8-sig").splitlines()
+    lines = path.read_bytes().decode("utf-8-sig").split("\r\n")
     assert lines[0] == "id,name,merge_into,drop,photos,share,Note 1"
-    assert lines[2:] == ["2,rose,,,2,0.0000,seen in May", "3,cluster 3,,,3,0.0000,"]
-    assert read_own_columns(path)["Note 1"][2] == "seen in May"
+    assert lines[2:] == ['2,rose,,,2,0.0000,"seen\rin May"', "3,cluster 3,,,3,0.0000,", ""]
+    assert read_own_columns(path)["Note 1"] == {1: "", 2: "seen\rin May", 3: ""}
 
 
 def test_merges_are_followed_and_drops_with_them(tmp_path):
@@ -66,6 +66,8 @@ def test_merges_are_followed_and_drops_with_them(tmp_path):
         ("id,name\n0,a\n", "line 2, id: '0' is no cluster; ids are 1 to 3"),
         ("id,name\n1,a\nrose,b\n", "line 3, id: 'rose' is no cluster"),
         ("id,name\n1,a\n1,b\n", "line 3: the id 1 has a line already"),
+        ("id,name\n1,a\n2,b,much light\n", "line 3: 'much light' is in a column without a name"),
+        ("id,name,Name\n1,a,\n", "two columns are called 'Name'"),
         ("id,merge_into\n1,4\n", "line 2, merge_into: '4' is no cluster"),
         ("id,drop\n1,perhaps\n", "line 2, drop: 'perhaps' is neither yes nor no"),
         ("id,merge_into\n1,2\n2,3\n3,1\n", "merges of cluster 1 go in a circle"),

@@ -53,6 +53,14 @@ def test_results_of_any_run_are_left_out(tmp_path, photos, monkeypatch):
     assert len(found.photos) == photos and found.skipped == []
 
 
+def test_results_whose_steps_were_deleted_are_left_out(tmp_path):
+    for name in ("a.png", "out/skipped.csv", "out/model.pth", "out/labels/a.png.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = list_photos(tmp_path, check=False)
+    assert found.photos == ["a.png"] and found.skipped == []
+
+
 @pytest.mark.parametrize("names", [("skipped.csv",), ("work/photos.txt",), ("work/.lock",)])
 def test_a_folder_with_a_single_name_of_a_run_is_none_of_results(tmp_path, names):
     for name in ("a.png", *(f"trip/{name}" for name in ("b.png", *names))):
@@ -63,11 +71,11 @@ def test_a_folder_with_a_single_name_of_a_run_is_none_of_results(tmp_path, names
 
 def test_results_in_place_of_photos_are_an_error(tmp_path):
     (tmp_path / "work").mkdir()
-    for name in ("a.png", "skipped.csv", "work/.lock"):
+    for name in ("a.png", "skipped.csv", "work/photos.txt"):
         (tmp_path / name).touch()
-    # What a run leaves that refused to write among the photos.
+    # Files of one's own, or what an older version left that was given the photos' folder for its results.
     assert list_photos(tmp_path, check=False).photos == ["a.png"]
-    (tmp_path / "work" / "photos.txt").touch()
+    (tmp_path / "work" / ".lock").touch()
     with pytest.raises(ValueError, match="is a folder of results: give the folder of the photos"):
         list_photos(tmp_path, check=False)
 
