@@ -15,6 +15,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from mmluss.checkpoints.direct_loading import converted_checkpoint
+from mmluss.checkpoints.files import read_checkpoint
 from mmluss.models import LUSSSegmentor, PASSPretrainer, PixelAttentionSegmentor
 from tests.helpers.file_server import serve
 
@@ -251,7 +252,7 @@ def test_weights_at_an_address(served, prefix):
 
 
 def test_published_checkpoint_at_an_address(served, published, tmp_path):
-    checkpoint = torch.load(write(tmp_path / "published.pth", published), weights_only=False)
+    checkpoint = read_checkpoint(write(tmp_path / "published.pth", published))
     init_cfg = dict(type="Pretrained", checkpoint=served(checkpoint))
     backbone = MODELS.build(dict(RESNET, init_cfg=init_cfg))
     backbone.init_weights()

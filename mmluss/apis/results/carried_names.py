@@ -103,11 +103,12 @@ def keep_before(folder: RunFolder, num_clusters: int) -> None:
         if not _is_edited(folder, names):
             folder.names_file.unlink()
             return
-        table = _unused(folder.out / "clusters.old.csv")
-        write_json(kept, dict(names=names.names, targets=names.targets, table=table.name))
-        folder.names_file.replace(table)
+        table = _unused(folder.out / "clusters.old.csv").name
+        write_json(kept, dict(names=names.names, targets=names.targets, table=table))
     if folder.labels.is_dir() and not (folder.before / "labels").is_dir():
         folder.labels.replace(folder.before / "labels")
+    # Last, since a run that is killed before finds by the table that there is something to keep.
+    folder.names_file.replace(_unused(folder.out / "clusters.old.csv"))
 
 
 def carry_names(folder: RunFolder) -> Path | None:

@@ -127,6 +127,30 @@ def test_interrupted_labels_still_take_names_from_the_result_before(folder, monk
     assert not (folder.before / "names.json").exists()
 
 
+@pytest.mark.parametrize("calls", [0, 1])
+def test_a_kill_while_the_result_before_is_kept_loses_no_name(folder, monkeypatch, calls):
+    """Before the label maps have moved, and after it but before the table has."""
+    folder.names_file.write_text("id,name\n1,fur\n2,metal\n3,mist\n4,glass\n")
+    train_again(folder)
+    move, done = Path.replace, []
+
+    def kill(path: Path, target: Path) -> Path:
+        if len(done) == calls:
+            raise KeyboardInterrupt
+        done.append(path)
+        return move(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", kill)
+        with pytest.raises(KeyboardInterrupt):
+            finish_run(folder)
+    finish_run(folder)
+    shown = {int(id_) for path in folder.label_maps for id_ in np.unique(read_label_map(path))} - {0}
+    expected = {1: "fur", 2: "metal", 3: "mist", 4: "glass"}
+    assert shown and {id_: folder.names.names[id_] for id_ in shown} == {id_: expected[id_] for id_ in shown}
+    assert [path.name for path in folder.out.glob("clusters.old*")] == ["clusters.old.csv"]
+
+
 @pytest.mark.parametrize("edited", [False, True])
 def test_label_maps_of_photos_that_are_gone_go_too(folder, edited):
     if edited:
