@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOCK_FILE = ".lock"
+_held: set[int] = set()
 
 
 @contextmanager
@@ -24,21 +25,40 @@ def only_run_in(folder: str | Path) -> Iterator[None]:
     path = Path(folder, LOCK_FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
     # That of another person, in a folder that both use, can be locked, but not written to.
-    mode = "a+" if os.access(path, os.W_OK) or not path.exists() else "r"
-    with open(path, mode) as file:
+    writable = os.access(path, os.W_OK) or not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT if writable else os.O_RDONLY, 0o666)
+    _held.add(descriptor)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
+            holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
             raise RuntimeError(
-                f"{folder}: another run is at work in this folder ({file.read().strip() or 'of unknown number'}). "
+                f"{folder}: another run is at work in this folder ({holder or 'of unknown number'}). "
                 "Let it end or end it, or give another folder"
             ) from None
         except OSError:
             # Some network file systems have no locks; that is no reason not to work on them.
             pass
-        if file.writable():
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}")
-            file.flush()
+        if writable:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
         yield
+    finally:
+        _close(descriptor)
+
+
+def _close(descriptor: int) -> None:
+    if descriptor in _held:
+        _held.remove(descriptor)
+        os.close(descriptor)
+
+
+def _close_all() -> None:
+    for descriptor in list(_held):
+        _close(descriptor)
+
+
+# A lock lasts until every copy of its descriptor is closed. Children that have one, such as those that load photos, may
+# outlive a killed run by seconds, and would keep the next one out.
+os.register_at_fork(after_in_child=_close_all)

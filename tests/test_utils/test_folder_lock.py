@@ -38,3 +38,40 @@ def test_a_killed_run_keeps_nobody_out(tmp_path):
     assert done.returncode == -9
     with only_run_in(tmp_path):
         assert f"process {os.getpid()}" in (tmp_path / ".lock").read_text()
+
+
+def test_children_of_a_killed_run_keep_nobody_out(tmp_path):
+    script = (
+        "import os, sys, time; from mmluss.utils.folder_lock import only_run_in\n"
+        "with only_run_in(sys.argv[1]):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        time.sleep(600)\n"
+        "    print(child, flush=True)\n"
+        "    sys.stdin.read(1)\n"
+        "    os.kill(os.getpid(), 9)"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script, tmp_path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        child = int(run.stdout.readline())
+        try:
+            with pytest.raises(RuntimeError, match="another run is at work"), only_run_in(tmp_path):
+                pass
+            run.stdin.write("\n")
+            run.stdin.flush()
+            assert run.wait() == -9
+            os.kill(child, 0)
+            with only_run_in(tmp_path):
+                assert f"process {os.getpid()}" in (tmp_path / ".lock").read_text()
+        finally:
+            os.kill(child, 9)
+
+
+def test_the_end_of_a_child_does_not_end_the_lock(tmp_path):
+    with only_run_in(tmp_path):
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        with pytest.raises(RuntimeError, match="another run is at work"), only_run_in(tmp_path):
+            pass
