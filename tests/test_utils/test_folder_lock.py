@@ -44,10 +44,9 @@ def test_children_of_a_killed_run_keep_nobody_out(tmp_path):
     script = (
         "import os, sys, time; from mmluss.utils.folder_lock import only_run_in\n"
         "with only_run_in(sys.argv[1]):\n"
-        "    child = os.fork()\n"
-        "    if child == 0:\n"
+        "    if os.fork() == 0:\n"
+        "        print(os.getpid(), flush=True)\n"
         "        time.sleep(600)\n"
-        "    print(child, flush=True)\n"
         "    sys.stdin.read(1)\n"
         "    os.kill(os.getpid(), 9)"
     )
