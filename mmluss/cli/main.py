@@ -11,7 +11,9 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import track
 
+from mmluss.apis.discovery.discovery_settings import LARGEST_SEED
 from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, MODEL_FORMATS, SAVED, Saved, check_saved
+from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
 from mmluss.version import __version__
 
@@ -46,7 +48,7 @@ def _add_discover(commands: argparse._SubParsersAction) -> None:
     discover.add_argument("photos", help="folder of photos, in any sub-folders")
     discover.add_argument("--out", required=True, help="folder of results")
     discover.add_argument(
-        "--clusters", default="auto", type=_clusters, help="kinds to find, 2 or more, or auto; default: auto"
+        "--clusters", default="auto", type=_clusters, help="kinds to find, 2 to 999, or auto; default: auto"
     )
     discover.add_argument(
         "--threshold",
@@ -74,7 +76,7 @@ def _add_discover(commands: argparse._SubParsersAction) -> None:
         type=_positive,
         help="processes that train together, each on its GPU; default: all GPUs, or one process",
     )
-    discover.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: %(default)s")
+    discover.add_argument("--seed", type=_seed, default=0, help="seed of all random numbers; default: %(default)s")
 
 
 def _add_segment(commands: argparse._SubParsersAction) -> None:
@@ -211,6 +213,9 @@ def _segment(args: argparse.Namespace, console: Console) -> None:
     segmenter = Segmenter(args.model, args.device)
     done = segment_files(segmenter, photos, args.out, args.save, args.workers, _progress("segmenting", console))
     show_skipped(done, None, console, limit=None)
+    if not done.photos:
+        first = done.skipped[0]
+        raise ValueError(f"{args.photos}: nothing could be segmented, such as {first.path} ({first.reason})")
     console.print(
         f"{len(done.photos)} photos segmented; {', '.join(args.save)} in {args.out}",
         highlight=False,
@@ -224,6 +229,7 @@ def _export(args: argparse.Namespace, console: Console) -> None:
 
     from mmluss.apis.results.run_folder import RunFolder
     from mmluss.apis.segmenting.annotation_export import export_annotations, labeled_photos
+    from mmluss.datasets.photos.listing import mark_results
 
     folder = RunFolder(Path(args.run_folder))
     folder.check_steps()
@@ -232,6 +238,7 @@ def _export(args: argparse.Namespace, console: Console) -> None:
     watched = track(labeled, f"{'writing annotations':<28}", total=len(photos), console=console)
     target = Path(args.to) if args.to else folder.out / "export" / args.format
     written = export_annotations(watched, names, target, args.format)
+    mark_results(target, [Path(folder.run["photos"], name) for name in photos])
     console.print(f"{len(photos)} photos: {written}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -272,9 +279,15 @@ def _positive(text: str) -> int:
 
 
 def _clusters(text: str) -> int | Literal["auto"]:
-    if text != "auto" and not (text.isdecimal() and int(text) > 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of 2 or more nor auto")
+    if text != "auto" and not (text.isdecimal() and 1 < int(text) < IGNORE_INDEX):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 2 to {IGNORE_INDEX - 1} nor auto")
     return "auto" if text == "auto" else int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {LARGEST_SEED}")
+    return int(text)
 
 
 def _threshold(text: str) -> float | Literal["otsu"]:

@@ -83,7 +83,8 @@ def folder_fingerprint(path: str | Path, leave_out: str | Path | None = None) ->
         inside = os.path.relpath(folder, path)
         prefix = "" if inside == os.curdir else inside + os.sep
         for name in filter(is_image, sorted(names)):
-            digest.update(f"{prefix}{name} {file_state(os.path.join(folder, name))}\n".encode())
+            state = file_state(os.path.join(folder, name))
+            digest.update(f"{prefix}{name} {state}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -104,7 +105,7 @@ def _block_fingerprint(dataset: BaseDataset, start: int) -> str:
     digest = hashlib.sha256()
     for index in range(start, min(start + _SAMPLES_OF_A_BLOCK, len(dataset))):
         info = dataset.get_data_info(index)
-        digest.update(f"{info['relative_path']}\t{info['category']}".encode())
+        digest.update(f"{info['relative_path']}\t{info['category']}".encode(errors="surrogateescape"))
         for file in _FILES_OF_A_SAMPLE:
             if info.get(file) is not None:
                 digest.update(f"\t{file} {file_state(info[file])}".encode())

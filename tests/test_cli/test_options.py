@@ -19,6 +19,7 @@ from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, SAVED
 from mmluss.cli import main
 from mmluss.cli.main import make_parser
 from mmluss.datasets.label_codec import read_label_map
+from mmluss.datasets.photos import list_photos
 from tests.helpers.finished_run import PHOTOS, write_finished_run, write_photos
 
 ANNOTATIONS = {
@@ -51,6 +52,10 @@ def files_below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+def results_below(folder: Path) -> set[str]:
+    return {name for name in files_below(folder) if not name.startswith(".") and "/." not in name}
+
+
 def test_no_option_is_without_a_test():
     """What a test must look at, it cannot say: see this file and test_discover.py."""
     texts = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
@@ -65,7 +70,7 @@ def test_save_says_what_is_written(finished, photos, tmp_path, kinds):
     run("segment", finished.out, photos, "--out", tmp_path, "--save", " , ".join(kinds))
     suffixes = dict(overlay=".jpg", mask=".png", cutout=".png", json=".json")
     folders = {kind: f"{kind}/" if len(kinds) > 1 else "" for kind in kinds}
-    assert files_below(tmp_path) == {f"{folders[kind]}{name}{suffixes[kind]}" for kind in kinds for name in PHOTOS}
+    assert results_below(tmp_path) == {f"{folders[kind]}{name}{suffixes[kind]}" for kind in kinds for name in PHOTOS}
     if "mask" in kinds:
         ids = read_label_map(tmp_path / "mask" / "trip" / "c.png.png")
         np.testing.assert_array_equal(ids, segmenter.Segmenter(finished.out)(photos / "trip" / "c.png").label_map)
@@ -100,7 +105,7 @@ def test_so_many_workers_read_at_once(finished, photos, tmp_path, monkeypatch, w
     monkeypatch.setattr(segmenter, "read_photo", read_together)
     run("segment", finished.out, photos, "--out", tmp_path, "--save", "mask", "--workers", workers)
     assert len(readers) == workers
-    assert files_below(tmp_path) == {f"{name}.png" for name in PHOTOS}
+    assert results_below(tmp_path) == {f"{name}.png" for name in PHOTOS}
 
 
 def test_version_is_the_package_s(capsys):
@@ -119,8 +124,11 @@ def test_there_is_at_least_one_worker(finished, photos, tmp_path, capsys, worker
 @pytest.mark.parametrize(
     ("option", "text", "message"),
     [
-        ("--clusters", "1", "'1' is neither a number of 2 or more nor auto"),
-        ("--clusters", "many", "'many' is neither a number of 2 or more nor auto"),
+        ("--clusters", "1", "'1' is neither a number from 2 to 999 nor auto"),
+        ("--clusters", "1000", "'1000' is neither a number from 2 to 999 nor auto"),
+        ("--clusters", "many", "'many' is neither a number from 2 to 999 nor auto"),
+        ("--seed", "-1", "'-1' is no number from 0 to 4294967295"),
+        ("--seed", "4294967296", "'4294967296' is no number from 0 to 4294967295"),
         ("--threshold", "1.5", "'1.5' is neither a number in 0..1 nor otsu"),
         ("--threshold", "nan", "'nan' is neither a number in 0..1 nor otsu"),
         ("--threshold", "high", "'high' is neither a number in 0..1 nor otsu"),
@@ -139,7 +147,38 @@ def test_names_and_annotations_need_the_steps_of_the_results(finished, tmp_path,
     out.changing.touch()
     with pytest.raises(SystemExit):
         run(arguments[0], out.out, *arguments[1:])
-    assert "a run with other photos or settings has begun and did not end" in " ".join(capsys.readouterr().err.split())
+    assert "a run has begun and did not end" in " ".join(capsys.readouterr().err.split())
+    out.changing.unlink()
+    out.label_maps[0].unlink()
+    with pytest.raises(SystemExit):
+        run(arguments[0], out.out, *arguments[1:])
+    shown = " ".join(capsys.readouterr().err.split())
+    assert f"{out.label_maps[0]} is gone. Run the same mmluss discover command again" in shown
+
+
+def test_nothing_segmented_is_an_error(finished, tmp_path, capsys):
+    (tmp_path / "damaged.jpg").write_bytes(b"no photo")
+    with pytest.raises(SystemExit) as ended:
+        run("segment", finished.out, tmp_path / "damaged.jpg", "--out", tmp_path / "out")
+    shown = " ".join(capsys.readouterr().err.split())
+    assert ended.value.code == 1 and "nothing could be segmented, such as damaged.jpg" in shown
+
+
+def test_results_are_no_photos(finished, photos, tmp_path, monkeypatch):
+    """Whether they are looked for below a folder or by a pattern, and by whom."""
+    monkeypatch.chdir(shutil.copytree(photos, tmp_path / "photos"))
+    for source in (".", "**/*.*g"):
+        for _ in range(2):
+            run("segment", finished.out, source, "--out", "res", "--save", "mask,overlay")
+            assert results_below(Path("res")) == {f"mask/{name}.png" for name in PHOTOS} | {
+                f"overlay/{name}.jpg" for name in PHOTOS
+            }
+    run("export", finished.out, "--format", "masks", "--to", "exported")
+    # A folder that holds photos is none of results only.
+    run("segment", finished.out, "a.jpg", "--out", ".", "--save", "cutout")
+    assert list_photos(".").photos == sorted([*PHOTOS, "a.jpg.png"])
+    with pytest.raises(ValueError, match="is a folder of results"):
+        list_photos("res/mask")
 
 
 def test_device_is_where_the_model_computes(finished, photos, tmp_path, monkeypatch, capsys):

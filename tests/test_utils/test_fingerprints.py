@@ -138,3 +138,22 @@ def test_folder_fingerprint_sees_every_kind_of_image(tmp_path, name):
     before = folder_fingerprint(tmp_path)
     (tmp_path / name).write_bytes(b"12")
     assert folder_fingerprint(tmp_path) != before
+
+
+class Samples(list):
+    """What a fingerprint asks of a data set."""
+
+    get_data_info = list.__getitem__
+
+
+def test_names_of_files_need_not_be_text(tmp_path):
+    name = os.fsdecode(b"p\xe9.png")
+    try:
+        (tmp_path / name).touch()
+    except OSError:
+        pytest.skip("this file system wants names to be text")
+    samples = [dict(img_path=str(tmp_path / name), relative_path=name, category=0)]
+    before = folder_fingerprint(tmp_path), dataset_fingerprint(Samples(samples))
+    (tmp_path / name).write_bytes(b"changed")
+    after = folder_fingerprint(tmp_path), dataset_fingerprint(Samples(samples))
+    assert before[0] != after[0] and before[1] != after[1]

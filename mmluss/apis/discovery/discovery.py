@@ -13,7 +13,7 @@ from rich.console import Console
 from mmluss.apis.discovery.discovery_configs import DiscoveryConfigs
 from mmluss.apis.discovery.discovery_settings import DiscoverySettings
 from mmluss.apis.discovery.photo_configs import training_size
-from mmluss.apis.discovery.starting_backbone import StartingBackbone, embedded_start, foreign_start
+from mmluss.apis.discovery.starting_backbone import ForeignNetwork, embedded_start, foreign_network
 from mmluss.apis.results.run_folder import RunFolder
 from mmluss.apis.steps.label_run import read_suggestion, write_pseudo_labels, write_suggestion
 from mmluss.apis.steps.self_training import AGREEMENT, train_in_rounds
@@ -73,7 +73,7 @@ class Discovery:
         self.console = console or Console(stderr=True)
         self.verbose = verbose
         self.processes = processes
-        self.steps = StepRunner(self.out / "work")
+        self.steps = StepRunner(self.out / "work", self._change)
         self.photos: PhotoList = PhotoList(str(self.photo_root))
         self.configs: DiscoveryConfigs
         self.tools: ToolSteps
@@ -92,19 +92,19 @@ class Discovery:
             RuntimeError: If a step failed; the message ends with the reason. Or if another run is at work in the
                 folder.
         """
-        start = None
+        foreign = None
         # A network that does not fit is told of before the photos are looked through, if there are any.
         if self.settings.backbone is not None and self.photo_root.is_dir():
-            start = foreign_start(*self.settings.backbone, self.out / "work")
+            foreign = foreign_network(*self.settings.backbone)
         with StepScreen(self.console) as screen:
             self._look_at_photos(screen)
             with only_run_in(self.folder.lock):
-                return self._run(screen, start)
+                return self._run(screen, foreign)
 
-    def _run(self, screen: StepScreen, start: StartingBackbone | None) -> dict[str, Any]:
+    def _run(self, screen: StepScreen, foreign: ForeignNetwork | None) -> dict[str, Any]:
         self._check_photos()
-        self._prepare(screen, start or embedded_start(self.out / "work"))
-        pretrained = self._pretrain() if start is None else None
+        self._prepare(screen, foreign)
+        pretrained = self._pretrain() if foreign is None else None
         attention = self._attend(pretrained)
         num_clusters = self._choose_clusters(attention)
         labels = self._label(attention, num_clusters)
@@ -143,12 +143,14 @@ class Discovery:
                 f"{self.out / 'skipped.csv'} has all. Take them out, or run without --strict"
             )
 
-    def _prepare(self, screen: StepScreen, start: StartingBackbone) -> None:
+    def _prepare(self, screen: StepScreen, foreign: ForeignNetwork | None) -> None:
         num_photos = len(self.photos.photos)
         size = training_size(num_photos, self.settings.quick, self.processes)
         self._check_clusters(num_photos)
         data = self._data()
         self._begin(data, size.processes)
+        work = self.out / "work"
+        start = embedded_start(work) if foreign is None else foreign.start_in(work)
         self.configs = DiscoveryConfigs(self.photo_root, self.folder.photo_list, num_photos, self.settings, size, start)
         launch, logs = StepLauncher(size.processes), None if self.verbose else self.out / "logs"
         self.tools = ToolSteps(self.steps, data, num_photos, launch, screen, logs)
@@ -156,9 +158,14 @@ class Discovery:
     def _begin(self, data: str, processes: int = 1) -> None:
         """Write the list of photos; from here on the steps change, if photos, settings or processes did."""
         self.inputs = settings_fingerprint(asdict(self.settings) | dict(data=data, processes=processes))
-        if self.folder.run_file.is_file() and self.folder.run.get("inputs") != self.inputs:
-            self.folder.changing.touch()
+        if not self.folder.run_file.is_file() or self.folder.run.get("inputs") != self.inputs:
+            self._change()
         write_photo_list(self.folder.photo_list, self.photos.photos)
+
+    def _change(self) -> None:
+        """Note that the steps will not be those of the results until these are made anew."""
+        self.folder.changing.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.changing.touch()
 
     def _check_clusters(self, num_photos: int) -> None:
         if self.settings.clusters != "auto" and self.settings.clusters > num_photos // 2:

@@ -4,7 +4,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mmluss.datasets.label_codec import IGNORE_INDEX
 from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
+
+LARGEST_SEED = 2**32 - 1
+"""That of numpy."""
 
 
 @dataclass(frozen=True)
@@ -12,7 +16,8 @@ class DiscoverySettings:
     """What to discover and how.
 
     Attributes:
-        clusters: How many kinds of things there are, or "auto": by the eigengap of the photos' neighbor graph.
+        clusters: How many kinds of things there are, 2 to 999, or "auto": by the eigengap of the photos' neighbor
+            graph.
         threshold: Foreground threshold in 0..1 of scores that are stretched within each photo, or "otsu".
         quick: A first look in minutes: a quarter of the training.
         strict: Whether a photo that cannot be read ends the run.
@@ -22,7 +27,7 @@ class DiscoverySettings:
             ends when they hardly change. None: two, or one for a quick look.
 
     Raises:
-        ValueError: If there are fewer than two clusters, the threshold is out of range, or there is no round.
+        ValueError: If clusters, threshold or seed are out of range, or there is no round.
     """
 
     clusters: int | Literal["auto"] = "auto"
@@ -34,12 +39,14 @@ class DiscoverySettings:
     rounds: int | None = None
 
     def __post_init__(self) -> None:
-        if self.clusters != "auto" and (not isinstance(self.clusters, int) or self.clusters < 2):
-            raise ValueError(f"clusters is a number, 2 or more, or 'auto', not {self.clusters!r}")
+        if self.clusters != "auto" and (not isinstance(self.clusters, int) or not 2 <= self.clusters < IGNORE_INDEX):
+            raise ValueError(f"clusters is a number from 2 to {IGNORE_INDEX - 1}, or 'auto', not {self.clusters!r}")
         if self.threshold != "otsu" and not 0 <= float(self.threshold) <= 1:
             raise ValueError(f"threshold is a number in 0..1 or 'otsu', not {self.threshold!r}")
         if self.rounds is not None and self.rounds < 1:
             raise ValueError(f"rounds is a number, 1 or more, not {self.rounds!r}")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ValueError(f"seed is a number from 0 to {LARGEST_SEED}, not {self.seed!r}")
 
     @property
     def most_rounds(self) -> int:

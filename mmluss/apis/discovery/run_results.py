@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmluss.apis.results.carried_names import carry_names, keep_before
-from mmluss.apis.results.cluster_names import ClusterNames, read_own_columns, write_cluster_names
+from mmluss.apis.results.cluster_names import ClusterNames, read_written_columns, write_cluster_names
 from mmluss.apis.results.edited_tables import read_edited_table
 from mmluss.apis.results.photo_table import PhotoTable
 from mmluss.apis.results.run_folder import RunFolder
@@ -87,9 +87,9 @@ def apply_names(folder: RunFolder, title: str | None = None) -> None:
 
 def _apply_names(folder: RunFolder, title: str | None) -> None:
     names, table = folder.names, folder.table()
-    own_columns = read_own_columns(folder.names_file) if folder.names_file.is_file() else {}
+    written = read_written_columns(folder.names_file) if folder.names_file.is_file() else {}
     photos = np.bincount(table.cluster, minlength=len(names.names))
-    write_cluster_names(folder.names_file, names, photos.tolist(), table.shares().tolist(), own_columns)
+    write_cluster_names(folder.names_file, names, photos.tolist(), table.shares().tolist(), written)
     write_model(folder, names)
     _write_report(folder, names, table, title or f"What is in {Path(folder.run['photos']).name}")
 
@@ -130,8 +130,11 @@ def _shrink_to_seen(folder: RunFolder) -> None:
         ids = read_label_map(path)
         seen = read_photo(Path(folder.run["photos"], name)).shape[:2]
         if ids.shape != seen:
-            rows = np.arange(seen[0]) * ids.shape[0] // seen[0]
-            columns = np.arange(seen[1]) * ids.shape[1] // seen[1]
+            # Exports enlarge about the middle of pixels, too.
+            rows, columns = (
+                ((np.arange(now) + 0.5) * before / now).astype(np.intp)
+                for now, before in zip(seen, ids.shape, strict=True)
+            )
             write_label_map(path, ids[rows[:, None], columns])
 
 
@@ -155,8 +158,9 @@ def _write_report(folder: RunFolder, names: ClusterNames, table: PhotoTable, tit
         finetune=FINETUNE_TITLE,
     )
     folders = {title: folder.steps[name] for name, title in titles.items() if name in folder.steps}
-    table_of_skipped = read_edited_table(folder.out / "skipped.csv", "surrogateescape")
-    skipped = [(row.get("path", ""), row.get("reason", "")) for _, row in table_of_skipped.rows]
+    table_of_skipped = folder.out / "skipped.csv"
+    rows_of_skipped = read_edited_table(table_of_skipped, "surrogateescape").rows if table_of_skipped.is_file() else []
+    skipped = [(row.get("path", ""), row.get("reason", "")) for _, row in rows_of_skipped]
     facts = report_facts(
         title,
         {

@@ -77,14 +77,44 @@ def embedded_start(folder: Path) -> StartingBackbone:
     return StartingBackbone(path, "EfficientNet-Lite0, supervised on ImageNet")
 
 
-def foreign_start(config: str, checkpoint: str | Path, folder: Path) -> StartingBackbone:
+@dataclass(frozen=True)
+class ForeignNetwork:
     """A network that was trained elsewhere, such as by DINO, DINOv2, mmpretrain or torchvision.
+
+    Attributes:
+        network: The network with its weights.
+        source: Where these came from.
+        backbone: Its config.
+        preprocessor: What of ``LUSSDataPreProcessor`` it was trained with.
+    """
+
+    network: nn.Module
+    source: Path
+    backbone: dict[str, Any]
+    preprocessor: dict[str, Any]
+
+    def start_in(self, folder: Path) -> StartingBackbone:
+        """Keep the weights in a folder; a file there stays what it is, so that steps made from it are not done again.
+
+        Args:
+            folder: Made if need be.
+        """
+        kept = folder / "backbone.pth"
+        meta = dict(source=self.source.name, sha256=file_fingerprint(self.source), backbone=repr(self.backbone))
+        if not (kept.is_file() and read_checkpoint(kept).get("meta") == meta):
+            weights = {f"backbone.{name}": value for name, value in self.network.state_dict().items()}
+            write_checkpoint(dict(meta=meta, state_dict=weights), kept)
+        title = f"{type(self.network).__name__} with the weights of {self.source.name}"
+        return StartingBackbone(kept, title, self.backbone, self.preprocessor, _divisor(self.network))
+
+
+def foreign_network(config: str, checkpoint: str | Path) -> ForeignNetwork:
+    """Build a network that was trained elsewhere, and fill it.
 
     Args:
         config: Config with ``model.backbone`` (or ``backbone``) and its ``data_preprocessor``: a path, or the name of
             one that comes with mmluss. One of mmpretrain's has ``default_scope = "mmpretrain"``.
         checkpoint: Its weights, under whatever prefix.
-        folder: Where the backbone's weights are kept.
 
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
@@ -103,14 +133,7 @@ def foreign_start(config: str, checkpoint: str | Path, folder: Path) -> Starting
     except TypeError as error:
         raise ValueError(f"{path}: {error}") from None
     _fill(network, Path(checkpoint))
-    kept = folder / "backbone.pth"
-    meta = dict(source=Path(checkpoint).name, sha256=file_fingerprint(checkpoint), backbone=repr(backbone))
-    # The file stays what it is, so that steps made from it are not done again.
-    if not (kept.is_file() and read_checkpoint(kept).get("meta") == meta):
-        weights = {f"backbone.{name}": value for name, value in network.state_dict().items()}
-        write_checkpoint(dict(meta=meta, state_dict=weights), kept)
-    title = f"{type(network).__name__} with the weights of {Path(checkpoint).name}"
-    return StartingBackbone(kept, title, backbone, preprocessor, _divisor(network))
+    return ForeignNetwork(network, Path(checkpoint), backbone, preprocessor)
 
 
 def _backbone_config(cfg: Config, path: Path) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def write_cluster_names(
     names: ClusterNames,
     photos: Sequence[int],
     shares: Sequence[float],
-    own_columns: Mapping[str, Mapping[int, str]] | None = None,
+    written: Mapping[str, Mapping[int, str]] | None = None,
 ) -> None:
     """Write the table; a file there is replaced in one piece.
 
@@ -83,14 +83,18 @@ def write_cluster_names(
         names: What to write.
         photos: K + 1 numbers of photos by id.
         shares: K + 1 shares of all pixels by id, 0..1.
-        own_columns: Columns that people have added, as ``read_own_columns`` gives them.
+        written: Columns as ``read_written_columns`` gives them. Merges and drops stay as they are in these: where a
+            cluster is dropped into which others are merged, it can be taken back.
     """
-    own_columns = own_columns or {}
+    own_columns = dict(written or {})
+    merges, drops = own_columns.pop("merge_into", None), own_columns.pop("drop", None)
     rows = []
     for index in range(1, len(names.names)):
         target = int(names.targets[index])
-        merged = target if target not in (0, index) else ""
+        merged: int | str = target if target not in (0, index) else ""
         dropped = "x" if target == 0 else ""
+        if merges is not None and drops is not None:
+            merged, dropped = merges.get(index, ""), drops.get(index, "")
         own = (values.get(index, "") for values in own_columns.values())
         rows.append((index, names.names[index], merged, dropped, photos[index], f"{shares[index]:.4f}", *own))
     write_csv(path, (*COLUMNS, *own_columns), rows)
@@ -141,6 +145,17 @@ def read_own_columns(path: str | Path) -> dict[str, dict[int, str]]:
     table = read_edited_table(path)
     added = [column for column in table.columns if column.lower() not in COLUMNS]
     return {column: {int(row["id"]): row[column.lower()] for _, row in table.rows} for column in added}
+
+
+def read_written_columns(path: str | Path) -> dict[str, dict[int, str]]:
+    """``merge_into``, ``drop`` and the columns that people have added: texts by id, by the column's name.
+
+    Args:
+        path: A table that ``read_cluster_names`` reads.
+    """
+    rows = read_edited_table(path).rows
+    choices = {column: {int(row["id"]): row.get(column, "") for _, row in rows} for column in ("merge_into", "drop")}
+    return choices | read_own_columns(path)
 
 
 def _followed(targets: np.ndarray, path: str | Path) -> np.ndarray:

@@ -77,17 +77,21 @@ class RunFolder:
         return self.out / "work" / "changing"
 
     def check_steps(self) -> None:
-        """See that the steps are those of the results.
+        """See that the steps are those of the results, and that these are all there.
 
         Raises:
-            RuntimeError: If a run with other photos or settings has begun and did not end.
+            FileNotFoundError: If the folder is none of a run.
+            RuntimeError: If a run has begun and did not end, or label maps are gone.
         """
-        if self.changing.exists():
+        if self.run and self.changing.exists():
             raise RuntimeError(
-                f"{self.out}: a run with other photos or settings has begun and did not end, so the steps in it no "
-                "longer belong to its results. Run the same mmluss discover command again, to its end; what is in "
-                f"{self.labels} and {self.out / 'model.pth'} is of the run before"
+                f"{self.out}: a run has begun and did not end, so the steps in it do not belong to its results. Run "
+                f"the same mmluss discover command again, to its end; what is in {self.labels} and "
+                f"{self.out / 'model.pth'} may be of the run before"
             )
+        gone = next((path for path in self.label_maps if not path.is_file()), None)
+        if gone is not None:
+            raise RuntimeError(f"{gone} is gone. Run the same mmluss discover command again, which makes it anew")
 
     @property
     def steps(self) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 """Label maps of a run as annotations that CVAT, Label Studio, FiftyOne and training scripts open."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from xml.etree import ElementTree
 
 import cv2
 import numpy as np
+import yaml
 
 from mmluss.apis.results.cluster_names import ClusterNames
 from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, AnnotationFormat
@@ -22,6 +24,7 @@ from mmluss.utils.safe_paths import path_below
 
 LEAST_SHARE_OF_PHOTO = 0.001
 """Pieces smaller than this share of a photo are no things of their own."""
+_ROUNDED_PIXELS = 2
 # XML 1.0, section 2.2.
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -43,6 +46,15 @@ class Thing:
         """Left, top, width and height in pixels."""
         left, top, width, height = cv2.boundingRect(self.mask.astype(np.uint8))
         return left, top, width, height
+
+    @property
+    def polygon(self) -> np.ndarray:
+        """Outer outline along the edges of its pixels, which are at 0 to the photo's sides: ``(n, 2)`` int, x first."""
+        left, top, width, height = self.box
+        inside = self.mask[top : top + height, left : left + width]
+        # Contours run through the middle of pixels, here of half a pixel beside each edge.
+        halves = inside.repeat(2, axis=0).repeat(2, axis=1)
+        return (outline_polygons(halves)[0] + 1) // 2 + [left, top]
 
 
 @dataclass(frozen=True)
@@ -84,10 +96,20 @@ def labeled_photos(
         names: Paths below it.
         label_maps: One file for each.
         clusters: Merges and drops to apply.
+
+    Raises:
+        ValueError: If a photo or a label map cannot be read, or a photo has another shape than when it was labeled.
     """
     for name, path in zip(names, label_maps, strict=True):
         height, width = read_photo(Path(root, name), max_side=None).shape[:2]
         labels = clusters.relabel(read_label_map(path))
+        scale = max(labels.shape) / max(height, width)
+        # Decoders that shrink round sides in their own way.
+        if np.abs(np.multiply((height, width), scale) - labels.shape).max() > _ROUNDED_PIXELS:
+            raise ValueError(
+                f"{Path(root, name)} is of {width} x {height} pixels, and its label map {path} of another shape: the "
+                "photo has changed since. Run the same mmluss discover command again, which labels it anew"
+            )
         enlarged = cv2.resize(labels.astype(np.int32), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         yield LabeledPhoto(name, enlarged)
 
@@ -169,12 +191,13 @@ def _yolo(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[i
         height, width = photo.labels.shape
         lines = []
         for thing in photo.things:
-            for polygon in outline_polygons(thing.mask)[:1]:
-                points = (polygon / [width, height]).clip(0, 1).ravel()
-                lines.append(" ".join([str(classes[thing.id]), *(f"{value:.6f}" for value in points)]) + "\n")
+            points = (thing.polygon / [width, height]).ravel()
+            lines.append(" ".join([str(classes[thing.id]), *(f"{value:.6f}" for value in points)]) + "\n")
         _write(path, "".join(lines).encode())
-    listed = "".join(f"  {index}: {json.dumps(names[id_])}\n" for id_, index in classes.items())
-    return _write(out / "data.yaml", f"path: .\ntrain: images\nval: images\nnames:\n{listed}".encode())
+    # Without a path these are folders beside the file; a relative one would be below a folder of the reader's settings.
+    content = dict(train="images", val="images", names={index: names[id_] for id_, index in classes.items()})
+    text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=math.inf)
+    return _write(out / "data.yaml", text.encode())
 
 
 def _voc(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[int], out: Path) -> Path:
@@ -208,11 +231,10 @@ def _cvat(photos: Iterable[LabeledPhoto], names: Sequence[str], kept: Sequence[i
             root, "image", id=str(index), name=photo.name, width=str(width), height=str(height)
         )
         for thing in photo.things:
-            for polygon in outline_polygons(thing.mask)[:1]:
-                points = ";".join(f"{x:.2f},{y:.2f}" for x, y in polygon)
-                ElementTree.SubElement(
-                    image, "polygon", label=names[thing.id], occluded="0", source="auto", points=points, z_order="0"
-                )
+            points = ";".join(f"{x:.2f},{y:.2f}" for x, y in thing.polygon)
+            ElementTree.SubElement(
+                image, "polygon", label=names[thing.id], occluded="0", source="auto", points=points, z_order="0"
+            )
     return _write(out / "annotations.xml", _xml(root))
 
 

@@ -14,7 +14,7 @@ from mmluss.apis.segmenting.formats import Saved, check_saved
 from mmluss.apis.segmenting.segmenter import Segmentation, Segmenter
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.photos import PHOTO_SUFFIXES, PhotoList, SkippedFile, list_photos
-from mmluss.datasets.photos.listing import LONG_NAME, has_long_name
+from mmluss.datasets.photos.listing import LONG_NAME, has_long_name, mark_results
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.safe_paths import leads_out, path_below
 from mmluss.visualization.report.pictures import bright_palette, outlined_photo
@@ -49,7 +49,12 @@ def photos_to_segment(source: str | Path, leave_out: Sequence[str | Path] = ()) 
         return listed
     if path.is_file() or path.is_symlink():
         return _without_long_names(str(path.parent), [path.name])
-    found = sorted(name for name in glob.glob(str(source), recursive=True) if Path(name).is_file())
+    away = tuple(os.path.join(os.path.realpath(folder), "") for folder in leave_out)
+    found = sorted(
+        name
+        for name in glob.glob(str(source), recursive=True)
+        if Path(name).is_file() and not os.path.realpath(name).startswith(away)
+    )
     if not found:
         raise FileNotFoundError(f"{source}: no such file, folder, or pattern with files")
     if any(leads_out(name) for name in found):
@@ -105,6 +110,8 @@ def segment_files(
                 writing.pop(0).result()
         for future in writing:
             future.result()
+    for folder in {Path(out, kind) if len(kinds) > 1 else Path(out) for kind in kinds}:
+        mark_results(folder, paths)
     return done
 
 

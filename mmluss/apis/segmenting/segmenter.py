@@ -87,7 +87,7 @@ class Segmenter:
         names: Table of names; by default ``clusters.csv`` of the folder, if any, or else what the checkpoint has.
 
     Raises:
-        FileNotFoundError: If there is no such folder, run or checkpoint.
+        FileNotFoundError: If there is no such folder, run, checkpoint or table.
         ValueError: If the checkpoint does not hold its config as data, or no model that names pixels by itself, or one
             with parts that are not registered.
 
@@ -122,6 +122,8 @@ class Segmenter:
         load_state_dict(self.model, checkpoint["state_dict"], strict=True)
         self.model.to(self.device).eval()
         num_clusters = self._num_clusters()
+        if names is not None and not Path(names).is_file():
+            raise FileNotFoundError(f"{names}: no such table of names")
         table = Path(names) if names is not None else table
         self.names = (
             read_cluster_names(table, num_clusters)
@@ -245,7 +247,7 @@ def find_model(source: str | Path) -> tuple[Path, Path | None]:
         source: Folder of results, or a checkpoint.
 
     Returns:
-        The checkpoint, and the table (None for a checkpoint alone).
+        The checkpoint, and the table (None where the checkpoint's own names count).
 
     Raises:
         FileNotFoundError: If there is none; the message says what was looked for.
@@ -257,9 +259,9 @@ def find_model(source: str | Path) -> tuple[Path, Path | None]:
         raise FileNotFoundError(f"{source} is no checkpoint, and no folder of a finished run")
     folder = RunFolder(source)
     finished = source / "model.pth"
-    # While the steps are done for other results, these are still in one piece.
+    # While the steps are done for other results, this is still in one piece, and the table may already be theirs.
     if folder.changing.exists() and finished.is_file():
-        return finished, folder.names_file
+        return finished, None
     try:
         return folder.checkpoint, folder.names_file
     except FileNotFoundError:

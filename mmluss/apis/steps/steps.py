@@ -39,10 +39,12 @@ class StepRunner:
 
     Args:
         work_dir: The work folder; made if it does not exist.
+        change: Called before a step that is not done begins or goes on.
     """
 
-    def __init__(self, work_dir: str | Path) -> None:
+    def __init__(self, work_dir: str | Path, change: Callable[[], object] = lambda: None) -> None:
         self.work_dir = Path(work_dir)
+        self._change = change
         self.results: list[StepResult] = []
 
     def run(
@@ -84,6 +86,7 @@ class StepRunner:
             logger.info(f"{name}: done before ({done['seconds']:.0f} s)")
         else:
             logger.info(f"{name}: {'goes on' if record.begun(name) else 'starts'} in {folder}")
+            self._change()
             spent = record.notes(name).get("seconds", 0.0)
             record.begin(name, inputs, seconds=spent)
             start = time.monotonic()

@@ -18,6 +18,7 @@ _SIDE_TO_CHECK = 64
 _LIST_OF_A_RUN, _LOCK_OF_A_RUN = "work/photos.txt", f"work/{LOCK_FILE}"
 # What runs write, whatever their options, before or beside anything that looks like a photo.
 _FILES_OF_A_RUN = ("skipped.csv", "run.json", "model.pth", "clusters.csv", _LOCK_OF_A_RUN, _LIST_OF_A_RUN)
+_MARK_OF_RESULTS = ".mmluss-results"
 _MOST_BYTES_OF_NAME = 255 - len(".json")
 """Results have the name of their photo and one more suffix, and file systems end names at 255 bytes."""
 LONG_NAME = f"its name is longer than {_MOST_BYTES_OF_NAME} bytes, so results cannot be named after it"
@@ -106,7 +107,9 @@ def list_photos(
             f"{root} is the folder of the photos: give another one for the results, also one inside of it, such as "
             f"{root / 'results'}"
         )
-    if (root / _LIST_OF_A_RUN).is_file() and any((root / name).is_file() for name in ("run.json", _LOCK_OF_A_RUN)):
+    marked = (root / _MARK_OF_RESULTS).is_file()
+    begun = any((root / name).is_file() for name in ("run.json", _LOCK_OF_A_RUN))
+    if marked or ((root / _LIST_OF_A_RUN).is_file() and begun):
         raise ValueError(f"{root} is a folder of results: give the folder of the photos")
     found = _unchecked(root, away)
     if check:
@@ -168,7 +171,22 @@ def has_long_name(path: str | Path) -> bool:
     return len(os.fsencode(os.path.basename(path))) > _MOST_BYTES_OF_NAME
 
 
+def mark_results(folder: str | Path, photos: Iterable[str | Path]) -> None:
+    """Have a folder of results, which may look like photos, count as none of photos; not one that holds the photos.
+
+    Args:
+        folder: The folder; nothing happens if there is none.
+        photos: What the results are made from.
+    """
+    real = os.path.join(os.path.realpath(folder), "")
+    of_photos = {os.path.dirname(photo) for photo in photos}
+    if os.path.isdir(folder) and not any(os.path.join(os.path.realpath(of), "").startswith(real) for of in of_photos):
+        Path(folder, _MARK_OF_RESULTS).touch()
+
+
 def _is_of_a_run(folder: str | Path) -> bool:
+    if os.path.isfile(os.path.join(folder, _MARK_OF_RESULTS)):
+        return True
     # People may have removed one of them, or have a file of that name.
     return sum(os.path.isfile(os.path.join(folder, name)) for name in _FILES_OF_A_RUN) > 1
 

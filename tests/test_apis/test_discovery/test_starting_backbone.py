@@ -16,7 +16,7 @@ from mmseg.structures import SegDataSample
 from mmluss.apis.discovery.discovery_configs import DiscoveryConfigs
 from mmluss.apis.discovery.discovery_settings import DiscoverySettings
 from mmluss.apis.discovery.photo_configs import training_size
-from mmluss.apis.discovery.starting_backbone import foreign_start
+from mmluss.apis.discovery.starting_backbone import foreign_network
 
 RESNET = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8)
 VIT = dict(
@@ -73,20 +73,20 @@ def vit(tmp_path):
 def test_resnet(resnet, tmp_path, packed):
     config, weights = resnet
     torch.save(packed(weights), tmp_path / "weights.pth")
-    start = foreign_start(str(config), tmp_path / "weights.pth", tmp_path / "work")
+    start = foreign_network(str(config), tmp_path / "weights.pth").start_in(tmp_path / "work")
     kept = torch.load(start.checkpoint, weights_only=True)["state_dict"]
     assert set(kept) == {f"backbone.{name}" for name in weights}
     assert all(torch.equal(kept[f"backbone.{name}"], value) for name, value in weights.items())
     assert start.divisor is None and start.title == "ResNet with the weights of weights.pth"
     written = start.checkpoint.stat().st_mtime_ns
-    assert foreign_start(str(config), tmp_path / "weights.pth", tmp_path / "work") == start
+    assert foreign_network(str(config), tmp_path / "weights.pth").start_in(tmp_path / "work") == start
     assert start.checkpoint.stat().st_mtime_ns == written
 
 
 def test_vision_transformer(vit, tmp_path):
     config, weights = vit
     torch.save(dict(teacher={f"backbone.{name}": value for name, value in weights.items()}), tmp_path / "dino.pth")
-    start = foreign_start(str(config), tmp_path / "dino.pth", tmp_path / "work")
+    start = foreign_network(str(config), tmp_path / "dino.pth").start_in(tmp_path / "work")
     kept = torch.load(start.checkpoint, weights_only=True)["state_dict"]
     assert torch.equal(kept["backbone.patch_embed.projection.weight"], weights["patch_embed.proj.weight"])
     assert torch.equal(kept["backbone.layers.1.ffn.layers.1.weight"], weights["blocks.1.mlp.fc2.weight"])
@@ -100,9 +100,9 @@ def test_norms_that_a_file_lacks_begin_as_new(resnet, tmp_path):
     config, weights = resnet
     weights = {name: value + 1 for name, value in weights.items() if value.ndim and not name.startswith("bn1.")}
     torch.save(weights, tmp_path / "weights.pth")
-    kept = torch.load(foreign_start(str(config), tmp_path / "weights.pth", tmp_path).checkpoint, weights_only=True)[
-        "state_dict"
-    ]
+    kept = torch.load(
+        foreign_network(str(config), tmp_path / "weights.pth").start_in(tmp_path).checkpoint, weights_only=True
+    )["state_dict"]
     assert kept["backbone.bn1.weight"].eq(1).all() and kept["backbone.bn1.bias"].eq(0).all()
     assert torch.equal(kept["backbone.conv1.weight"], weights["conv1.weight"])
 
@@ -165,7 +165,7 @@ def no_maps(weights, tmp_path):
 def test_what_does_not_fit_is_an_error_before_any_work(resnet, tmp_path, case, error, message):
     config, checkpoint = case(resnet[1], tmp_path)
     with pytest.raises(error, match=message):
-        foreign_start(str(config), checkpoint, tmp_path / "work")
+        foreign_network(str(config), checkpoint)
     assert not (tmp_path / "work").exists()
 
 
@@ -173,7 +173,7 @@ def test_what_does_not_fit_is_an_error_before_any_work(resnet, tmp_path, case, e
 def test_steps_are_of_this_network_and_see_photos_as_it_wants_them(request, tmp_path, kind):
     config, weights = request.getfixturevalue(kind)
     torch.save(weights, tmp_path / "weights.pth")
-    start = foreign_start(str(config), tmp_path / "weights.pth", tmp_path / "work")
+    start = foreign_network(str(config), tmp_path / "weights.pth").start_in(tmp_path / "work")
     configs = DiscoveryConfigs(
         tmp_path, tmp_path / "photos.txt", 40, DiscoverySettings(clusters=3, seed=5), training_size(40), start
     )

@@ -6,8 +6,10 @@ from mmluss.apis.results.cluster_names import (
     ClusterNames,
     read_cluster_names,
     read_own_columns,
+    read_written_columns,
     write_cluster_names,
 )
+from mmluss.apis.results.edited_tables import read_edited_table
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -81,3 +83,20 @@ def test_mistakes_are_named(tmp_path, table, message):
     with pytest.raises(ValueError, match=message) as error:
         read_cluster_names(path, 3)
     assert str(path) in str(error.value)
+
+
+def test_merges_into_a_dropped_cluster_are_kept(tmp_path):
+    path = tmp_path / "clusters.csv"
+    path.write_text("id,name,merge_into,drop,Note\n1,a,,X,n\n2,b,1,\n3,c,2,\n")
+    names = read_cluster_names(path, 4)
+    assert names.targets.tolist() == [0, 0, 0, 0, 4]
+    write_cluster_names(path, names, [0, 1, 2, 3, 4], [0.0] * 5, read_written_columns(path))
+    rows = read_edited_table(path).rows
+    assert [(row["merge_into"], row["drop"], row["note"]) for _, row in rows] == [
+        ("", "X", "n"),
+        ("1", "", ""),
+        ("2", "", ""),
+        ("", "", ""),
+    ]
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(",X,", ",,"))
+    assert read_cluster_names(path, 4).targets.tolist() == [0, 1, 1, 1, 4]

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import cv2
+import matplotlib.path
 import numpy as np
 import pytest
 import supervision
@@ -37,6 +38,12 @@ def photos(tmp_path) -> list[LabeledPhoto]:
     names = ["trip/a.jpg", "b.png"]
     maps = [tmp_path / "labels" / f"{name}.png" for name in names]
     return list(labeled_photos(tmp_path / "photos", names, maps, NAMES))
+
+
+def painted_by_edges(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pixels whose middle is inside of a polygon of continuous coordinates."""
+    middles = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), axis=-1).reshape(-1, 2)
+    return matplotlib.path.Path(points).contains_points(middles).reshape(height, width)
 
 
 def test_label_maps_are_enlarged_and_merged(photos):
@@ -99,11 +106,12 @@ def test_cvat(photos, tmp_path):
     assert "tulip & co" in {label.findtext("name") for label in root.iter("label")}
     first = root.findall("image")[0]
     assert first.get("name") == "trip/a.jpg"
-    painted = np.zeros((60, 80), np.uint8)
+    painted = np.zeros((60, 80), bool)
     for polygon in first.findall("polygon"):
         points = np.array([[float(v) for v in point.split(",")] for point in polygon.get("points").split(";")])
-        cv2.fillPoly(painted, [points.round().astype(np.int32)], 1)
-    assert (painted == (photos[0].labels > 0)).mean() > 0.99
+        painted |= painted_by_edges(points, 60, 80)
+    # The thing of one pixel is too small to count.
+    assert (painted != (photos[0].labels > 0)).sum() == 1
 
 
 def test_masks_and_csv(photos, tmp_path):
@@ -117,6 +125,43 @@ def test_masks_and_csv(photos, tmp_path):
         ("trip/a.jpg", "c300", "50"),
         ("b.png", "rose", "10"),
     ]
+
+
+@pytest.mark.parametrize("form", ["yolo", "cvat"])
+def test_polygons_run_along_the_edges_of_pixels(tmp_path, form):
+    labels = np.zeros((90, 120), int)
+    labels[10:20, 30:47], labels[50, 3:120], labels[80:90, 110:120] = 1, 2, 4
+    photo = LabeledPhoto("a.png", labels)
+    path = export_annotations([photo], NAMES, tmp_path, form)
+    if form == "yolo":
+        lines = [line.split() for line in (tmp_path / "labels" / "a.txt").read_text().splitlines()]
+        names = yaml.safe_load(path.read_text())["names"]
+        found = {names[int(line[0])]: np.array(line[1:], float).reshape(-1, 2) * [120, 90] for line in lines}
+    else:
+        found = {
+            polygon.get("label"): np.array([point.split(",") for point in polygon.get("points").split(";")], float)
+            for polygon in ElementTree.parse(path).getroot().iter("polygon")
+        }
+    assert found.keys() == {"rose", "tulip & co", "c4"}
+    for name, id_ in (("rose", 1), ("tulip & co", 2), ("c4", 4)):
+        np.testing.assert_array_equal(painted_by_edges(found[name], 90, 120), labels == id_)
+        assert found[name].min(axis=0) == pytest.approx(np.argwhere(labels == id_).min(axis=0)[::-1], abs=1e-3)
+        assert found[name].max(axis=0) == pytest.approx(np.argwhere(labels == id_).max(axis=0)[::-1] + 1, abs=1e-3)
+
+
+def test_yolo_keeps_every_name(photos, tmp_path):
+    names = ("other", "rose \N{ROSE}", "\U00020bb7", 'a "b": #c', *NAMES.names[4:])
+    path = export_annotations(photos, ClusterNames(names, np.arange(len(names))), tmp_path / "out", "yolo")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert tuple(content["names"].values()) == names[1:] and "path" not in content
+
+
+def test_a_photo_that_has_changed_is_an_error(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((80, 60, 3), 99, np.uint8))
+    write_label_map(tmp_path / "a.png.png", np.ones((60, 80), int))
+    labeled = labeled_photos(tmp_path, ["a.png"], [tmp_path / "a.png.png"], NAMES)
+    with pytest.raises(ValueError, match=r"a\.png is of 60 x 80 pixels.* another shape: the photo has changed"):
+        list(labeled)
 
 
 def test_an_unknown_format_is_an_error(photos, tmp_path):

@@ -240,3 +240,8 @@ def test_outlines_enclose_the_mask():
     drawn = cv2.fillPoly(np.zeros(mask.shape, np.uint8), polygons, 1).astype(bool)
     mask[25:30, 20:30] = True
     np.testing.assert_array_equal(drawn, mask)
+
+
+def test_a_table_of_names_that_is_not_there_is_an_error(finished, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"typo\.csv: no such table of names"):
+        Segmenter(finished.out, names=tmp_path / "typo.csv")
