@@ -127,6 +127,7 @@ def extract_embeddings(
         MMLogger.get_current_instance().info(f"embeddings: {len(mine) - len(todo)} of {len(mine)} batches are there")
     loader = load_batches(dataset, todo, settings.num_workers)
     progress = track(loader, "embeddings", total=len(todo), disable=not dist.is_main_process())
+    empty: list[str] = []
     for indices, data in zip(todo, progress, strict=True):
         for inputs, positions in normalized_parts(model, data, settings.crop_size):
             samples = [data["data_samples"][position] for position in positions]
@@ -135,10 +136,16 @@ def extract_embeddings(
                 saliency = _cropped_saliency(data, positions, settings.crop_size).to(inputs.device)
             embeddings = model.image_embeddings(inputs, saliency).float().cpu().numpy()
             _check_finite(embeddings, samples)
+            empty += [
+                str(sample.metainfo.get("img_path"))
+                for sample, row in zip(samples, embeddings, strict=True)
+                if not row.any()
+            ]
             store.write([indices[position] for position in positions], embeddings)
     store.flush()
     dist.barrier()
     MMLogger.get_current_instance().info(f"embeddings: {store.rows.shape} {store.rows.dtype} in {store.path}")
+    _warn_of_empty([path for part in dist.all_gather_object(empty) for path in part])
     return np.load(store.path, mmap_mode="r", allow_pickle=False)
 
 
@@ -151,6 +158,15 @@ def _cropped_saliency(data: dict[str, Any], positions: list[int], crop_size: int
         saliency = F.interpolate(saliency, size=size, mode="bilinear", antialias=True)[0]
         maps.append(saliency if crop_size is None else center_crop(saliency, crop_size))
     return torch.stack(maps)
+
+
+def _warn_of_empty(paths: list[str]) -> None:
+    if paths:
+        MMLogger.get_current_instance().warning(
+            f"{len(paths)} images, such as {paths[0]}, have saliency maps without any foreground and so embeddings of "
+            "zeros. These can take a cluster for themselves, which no pixel is ever labeled with: leave such images "
+            "out, or give one cluster more."
+        )
 
 
 def _check_finite(embeddings: np.ndarray, samples: list[SegDataSample]) -> None:

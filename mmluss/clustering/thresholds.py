@@ -139,9 +139,9 @@ def sweep_thresholds(
     batches: list[list[int]],
     settings: PseudoLabelSettings,
 ) -> dict[str, Any]:
-    """Validation mIoU at each threshold 0, step, 2 * step .. 0.80, each with its own matching; shared among processes.
+    """Validation mIoU at thresholds of 0, step, 2 * step up to 0.80, each with its own matching.
 
-    Relative scores are tried up to 0.95.
+    Relative scores are tried up to 0.95. Processes share the images.
 
     Args:
         model: A ``PixelAttentionSegmentor`` with centroids, in eval mode.
@@ -159,7 +159,8 @@ def sweep_thresholds(
     # Scores that are stretched to 0..1 within each image want higher thresholds.
     relative = getattr(model, "label_settings", {}).get("foreground") == "relative"
     largest = 0.95 if relative else 0.8
-    thresholds = np.round(np.linspace(0, largest, round(largest / settings.threshold_step) + 1), 6)
+    steps = int(largest / settings.threshold_step + 1e-6)
+    thresholds = np.round(np.arange(steps + 1) * settings.threshold_step, 6)
     num_categories = len(dataset.metainfo["classes"]) - 1
     sweep = ThresholdSweep(num_categories, thresholds, num_clusters=settings.num_clusters)
     share = my_spread_share(batches)

@@ -91,6 +91,8 @@ class ImageNetSDataset(BaseSegDataset):
     ) -> None:
         if subset is not None and split not in SPLITS:
             raise ValueError(f"ImageNet-S has the splits {', '.join(SPLITS)}, not {split!r}")
+        if kwargs.get("reduce_zero_label"):
+            raise ValueError("reduce_zero_label would take the background away, which is scored; leave it out")
         if label_root is True:
             raise ValueError("label_root is a folder, None for the split's own masks, or False for none")
         self.subset = subset

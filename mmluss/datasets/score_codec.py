@@ -27,7 +27,11 @@ def read_score_map(path: str | Path) -> np.ndarray:
         content = Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f"{path}: unreadable score map ({error.strerror or error})") from error
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
+    except cv2.error:
+        # Of more pixels than OpenCV takes.
+        image = None
     if image is None:
         raise ValueError(f"{path}: unreadable score map (no image, damaged or cut off)")
     if image.ndim != 2 or image.dtype not in (np.uint8, np.uint16):

@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.registry import LOOPS
+from torch import nn
 from torch.utils.data import DataLoader
 
 
@@ -32,3 +33,19 @@ class FullBatchTrainLoop(EpochBasedTrainLoop):
                 + f" do not fill one batch of {self.dataloader.batch_size}: set train_dataloader.batch_size={images} "
                 "or less, or give more images."
             )
+
+    def run(self) -> nn.Module:
+        """Train; warns of what a resumed training does not repeat exactly."""
+        length, wrapper = len(self.dataloader), self.runner.optim_wrapper
+        counts = getattr(wrapper, "_accumulative_counts", 1)
+        if length % counts:
+            self.runner.logger.warning(
+                f"accumulative_counts={counts} does not divide the {length} iterations of an epoch: gradients that are "
+                "pending at its end are in no checkpoint, so a resumed training is not exactly an undisturbed one."
+            )
+        if self._iter % length:
+            self.runner.logger.warning(
+                f"The checkpoint is of iteration {self._iter % length} of the {length} of an epoch, which begins anew: "
+                "save checkpoints by_epoch=True to go on exactly."
+            )
+        return super().run()

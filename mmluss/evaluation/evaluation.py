@@ -22,7 +22,7 @@ from mmluss.evaluation.scores import (
     score_report,
     score_table,
 )
-from mmluss.evaluation.thresholds import ThresholdSweep
+from mmluss.evaluation.thresholds import ThresholdSweep, ascending_thresholds
 from mmluss.utils.atomic_files import write_json
 
 Map = np.ndarray | torch.Tensor
@@ -111,7 +111,7 @@ class Evaluation:
         count_ignored_area: bool = False,
         thresholds: Sequence[float] | np.ndarray | None = None,
     ) -> None:
-        check_matching(matching, thresholds is not None)
+        check_options(matching, num_clusters, thresholds)
         self.num_categories = num_categories
         self.matching = matching
         self.num_clusters = num_categories if num_clusters is None else num_clusters
@@ -201,20 +201,27 @@ def merge_counts(total: LabelCounts | ThresholdSweep, other: LabelCounts | Thres
     one_kind.merge(other)
 
 
-def check_matching(matching: Matching, with_thresholds: bool) -> None:
-    """Refuse a matching that is unknown, or that cannot be found at several thresholds.
+def check_options(
+    matching: Matching, num_clusters: int | None = None, thresholds: Sequence[float] | np.ndarray | None = None
+) -> None:
+    """Refuse options of an evaluation that are unknown, out of range, or do not go with another.
 
     Args:
         matching: One of ``MATCHINGS``, or the path of a ``match.json``.
-        with_thresholds: Whether it is to be found at several thresholds.
+        num_clusters: Largest predicted id, or None.
+        thresholds: Foreground thresholds to choose from, or None.
 
     Raises:
         ValueError: Saying what is expected.
     """
+    if num_clusters is not None and num_clusters < 1:
+        raise ValueError(f"num_clusters is 1 or more, not {num_clusters}")
+    if thresholds is not None:
+        ascending_thresholds(thresholds)
     if matching not in MATCHINGS and not str(matching).endswith(".json"):
         known = ", ".join(map(repr, MATCHINGS))
         raise ValueError(f"matching={matching!r}; expected {known} or the path of a match.json")
-    if matching == "majority" and with_thresholds:
+    if matching == "majority" and thresholds is not None:
         raise ValueError(
             "matching='majority' needs predictions of one threshold: choose it with "
             "ThresholdSweep.compute('majority') or matching='image' first, then leave out thresholds"

@@ -15,7 +15,7 @@ from mmseg.registry import METRICS
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.score_codec import write_score_map
 from mmluss.evaluation.counts import LabelCounts
-from mmluss.evaluation.evaluation import Evaluation, check_matching, merge_counts
+from mmluss.evaluation.evaluation import Evaluation, check_options, merge_counts
 from mmluss.evaluation.scores import Matching
 from mmluss.evaluation.thresholds.threshold_sweep import ThresholdSweep
 from mmluss.utils.renamed_arguments import renamed_arguments
@@ -93,7 +93,7 @@ class LUSSMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        check_matching(matching, thresholds is not None)
+        check_options(matching, num_clusters, thresholds)
         if format_only and output_dir is None:
             raise ValueError("format_only=True writes predictions and nothing else: set output_dir")
         if score_dir is not None and output_dir is None:

@@ -7,7 +7,9 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 
+from mmluss import ImageNetSDataset, LUSSMetric
 from mmluss.checkpoints.files import read_centroids, read_checkpoint
+from mmluss.models import KNNSegmentor
 from tests.helpers.bad_inputs import check, table
 from tests.helpers.small_runs import run, small_config, write_data
 
@@ -70,7 +72,60 @@ def queue_shorter_than_a_batch(root):
 
 
 def loss_that_is_not_a_number_in_step_1(root):
+    _train(root, PRETRAIN, **{"model.data_preprocessor.crop_std": [0, 0, 0]})
+
+
+def temperature_of_zero(root):
     _train(root, PRETRAIN, **{"model.temperature": 0.0})
+
+
+def weights_of_losses_that_add_up_to_nothing(root):
+    _train(root, PRETRAIN, **{"model.loss_weights": [0.0, 0.0]})
+
+
+def a_shallow_stage_twice(root):
+    _train(root, PRETRAIN, **{"model.shallow_stages": [3, 3], "model.loss_weights": [1, 1, 1]})
+
+
+def a_queue_that_starts_at_an_epoch_without_epochs(root):
+    _train(
+        root,
+        PRETRAIN,
+        train_cfg=dict(_delete_=True, type="IterBasedTrainLoop", max_iters=2),
+        **{"default_hooks.prototypes.queue_start_epoch": 1},
+    )
+
+
+def sliding_inference(root):
+    _train(root, FINETUNE, **{"model.test_cfg": dict(mode="slide", crop_size=(9, 9), stride=(3, 3))})
+
+
+def an_unknown_setting_of_inference(root):
+    _train(root, FINETUNE, **{"model.test_cfg": dict(max_resolution=900, sharp=True)})
+
+
+def a_side_that_is_none(root):
+    _train(root, FINETUNE, **{"model.test_cfg": dict(limited_side="width")})
+
+
+def a_size_that_is_none(root):
+    _train(root, FINETUNE, **{"model.test_cfg": dict(max_resolution="big")})
+
+
+def thresholds_that_do_not_ascend(root):
+    LUSSMetric(thresholds=[0.5, 0.2])
+
+
+def no_cluster_to_score(root):
+    LUSSMetric(num_clusters=0)
+
+
+def votes_at_no_temperature(root):
+    KNNSegmentor(dict(type="ResNet", depth=18, stem_channels=8, base_channels=8), temperature=0)
+
+
+def a_data_set_without_its_background(root):
+    ImageNetSDataset(root, reduce_zero_label=True)
 
 
 def loss_that_is_not_a_number_in_step_3(root):

@@ -1,9 +1,13 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
+import shutil
+from unittest import mock
+
 import cv2
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.logging import MMLogger
 from torch import nn
 
 from mmluss.clustering.embeddings import EmbeddingFile, extract_embeddings
@@ -115,3 +119,17 @@ def test_rows_that_were_deleted_are_made_again(photo_root, model, tmp_path, gone
     before = np.array(extract_embeddings(model, dataset, tmp_path, "key", settings))
     (tmp_path / gone).unlink()
     np.testing.assert_array_equal(extract_embeddings(model, dataset, tmp_path, "key", settings), before)
+
+
+def test_images_without_foreground_are_warned_of(photo_root, model, tmp_path):
+    folder = shutil.copytree(photo_root / "saliency", tmp_path / "saliency")
+    dataset = photos(photo_root, pipeline=pipeline_with_saliency(TEST_PIPELINE), saliency_root=str(folder))
+    path = folder / f"{dataset.get_data_info(3)['relative_path']}.png"
+    cv2.imwrite(str(path), 0 * cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    warned = []
+    logger = MMLogger.get_current_instance()
+    with mock.patch.object(logger, "warning", warned.append):
+        rows = extract_embeddings(model, dataset, tmp_path / "rows", "key", small_settings(use_saliency=True))
+    assert not rows[3].any() and rows[[0, 1, 2, 4]].any(axis=1).all()
+    assert len(warned) == 1
+    assert warned[0].startswith(f"1 images, such as {dataset.get_data_info(3)['img_path']}, have saliency maps without")

@@ -96,3 +96,12 @@ def test_threshold_from_validation_needs_validation_images():
         ValueError, match="threshold 'val' is chosen on validation images with masks, and none are given"
     ):
         find_threshold(None, None, np.zeros((0, 2)), settings)
+
+
+@pytest.mark.parametrize("step", [0.01, 0.3, 0.03])
+def test_thresholds_are_multiples_of_the_step(photo_root, model, step):
+    model.decode_head.set_centroids(model.image_embeddings(torch.eye(3)[:, :, None, None].expand(3, 3, 32, 32)), 0.0)
+    sweep = sweep_thresholds(model, photos(photo_root, "validation"), BATCHES, small_settings(threshold_step=step))
+    tried = np.array(sweep["thresholds"])
+    np.testing.assert_allclose(tried, step * np.arange(len(tried)), atol=1e-6)
+    assert 0.8 - step < tried[-1] <= 0.8 + 1e-9

@@ -1,6 +1,8 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import doctest
 import os
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -49,3 +51,13 @@ def test_what_are_no_scores_is_refused(tmp_path, scores: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"map\.png: scores are"):
         write_score_map(tmp_path / "map.png", scores)
     assert os.listdir(tmp_path) == []
+
+
+def test_more_pixels_than_opencv_takes_are_named(tmp_path) -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", 2**24, 2**24, 16, 0, 0, 0, 0)
+    (tmp_path / "map.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b""))
+    with pytest.raises(ValueError, match=r"map\.png: unreadable score map"):
+        read_score_map(tmp_path / "map.png")

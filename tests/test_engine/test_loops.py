@@ -2,6 +2,7 @@
 from types import SimpleNamespace
 
 import pytest
+from mmengine.runner import EpochBasedTrainLoop
 from mmseg.registry import LOOPS
 from torch.utils.data import DataLoader
 
@@ -28,3 +29,23 @@ def test_refuses_an_epoch_without_a_batch():
         loop(3, 4)
     with pytest.raises(ValueError, match=r"^The 3 training images of a process \(of 2\) do not fill one batch of 4"):
         loop(3, 4, world_size=2)
+
+
+@pytest.mark.parametrize(
+    ("counts", "begun", "messages"),
+    [
+        (1, 3, []),
+        (3, 0, []),
+        (2, 0, ["accumulative_counts=2 does not divide the 3 iterations of an epoch: gradients"]),
+        (1, 4, ["The checkpoint is of iteration 1 of the 3 of an epoch, which begins anew: save"]),
+    ],
+)
+def test_what_resumes_inexactly_is_warned_of(monkeypatch, counts, begun, messages):
+    train, warned = loop(6, 2), []
+    train._runner.optim_wrapper = SimpleNamespace(_accumulative_counts=counts)
+    train._runner.logger = SimpleNamespace(warning=warned.append)
+    train._iter = begun
+    monkeypatch.setattr(EpochBasedTrainLoop, "run", lambda self: None)
+    train.run()
+    assert len(warned) == len(messages)
+    assert all(text.startswith(start) for text, start in zip(warned, messages, strict=True))

@@ -3,7 +3,7 @@
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 from mmpretrain.utils import get_ori_model
 from mmseg.registry import HOOKS
 
@@ -26,8 +26,11 @@ class PrototypeHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Warn of more prototypes, or more rows in the queue, than training images, which the data cannot fill.
 
+        A training from its beginning has an empty queue, whatever a checkpoint that it loads has in it.
+
         Raises:
-            ValueError: If the queue cannot hold one global batch, early and not at the epoch at which it starts.
+            ValueError: If the queue cannot hold one global batch, early and not at the epoch at which it starts; or if
+                a loop without epochs shall start it at one.
         """
         model, images = get_ori_model(runner.model), len(runner.train_dataloader.dataset)
         if model.prototypes.num_prototypes > images:
@@ -38,6 +41,13 @@ class PrototypeHook(Hook):
         batch_size = runner.train_dataloader.batch_size
         if model.queue is not None and batch_size is not None:
             model.queue.check_batch(batch_size * get_world_size())
+        if model.queue is not None and runner.iter == 0:
+            model.queue.clear()
+        if model.queue is not None and self.queue_start_epoch and isinstance(runner.train_loop, IterBasedTrainLoop):
+            raise ValueError(
+                f"The queue would start at epoch {self.queue_start_epoch}, but IterBasedTrainLoop counts no epochs: "
+                "set train_cfg.by_epoch=True, or default_hooks.prototypes.queue_start_epoch=0."
+            )
         if model.queue is not None and model.queue.length > images:
             runner.logger.warning(
                 f"A queue of {model.queue.length} rows would hold the {images} training images several times over: set "

@@ -53,10 +53,8 @@ class ThresholdSweep:
         boundaries: bool = True,
         count_ignored_area: bool = False,
     ) -> None:
-        self.thresholds = np.asarray(np.arange(81) / 100 if thresholds is None else thresholds, np.float64)
+        self.thresholds = ascending_thresholds(np.arange(81) / 100 if thresholds is None else thresholds)
         self._limits = self.thresholds.astype(np.float32)
-        if self.thresholds.ndim != 1 or len(self.thresholds) == 0 or not (np.diff(self._limits) > 0).all():
-            raise ValueError("thresholds must be a list of strictly ascending numbers, different in single precision")
         self._plain = LabelCounts(num_categories, num_clusters, all_scores and boundaries, count_ignored_area)
         self.num_categories, self.num_clusters = num_categories, self._plain.num_clusters
         self.all_scores = all_scores
@@ -243,3 +241,15 @@ class ThresholdSweep:
                 (ids[rows], (true[columns] + 1) * on_true, bits[columns], since),
                 change[rows, columns, on_true, since],
             )
+
+
+def ascending_thresholds(thresholds: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Thresholds as ``(T,)`` float64.
+
+    Raises:
+        ValueError: If there are none, or they do not ascend strictly in single precision.
+    """
+    found = np.asarray(thresholds, np.float64)
+    if found.ndim != 1 or len(found) == 0 or not (np.diff(found.astype(np.float32)) > 0).all():
+        raise ValueError("thresholds must be a list of strictly ascending numbers, different in single precision")
+    return found

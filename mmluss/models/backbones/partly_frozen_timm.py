@@ -24,7 +24,7 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
         **kwargs: As for ``TIMMBackbone``; ``features_only`` is set.
 
     Raises:
-        ValueError: If there are not so many stages.
+        ValueError: If there are not so many stages, or timm does not say where they end.
     """
 
     def __init__(self, frozen_stages: int = 0, norm_eval: bool = False, **kwargs: Any) -> None:
@@ -38,11 +38,9 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
         stages = [stage["module"] for stage in self.timm_model.feature_info.info]
         if not 0 <= frozen_stages <= len(stages):
             raise ValueError(f"frozen_stages={frozen_stages}, but {kwargs['model_name']} has {len(stages)} stages.")
-        if frozen_stages:
-            prefix = f"{stages[frozen_stages - 1]}."
-            parameters = list(self.timm_model.named_parameters())
-            end = 1 + max(i for i, (name, _) in enumerate(parameters) if name.startswith(prefix))
-            for _, parameter in parameters[:end]:
+        self._frozen = _names_up_to(self.timm_model, stages[frozen_stages - 1]) if frozen_stages else ()
+        for name in self._frozen:
+            for parameter in self.timm_model.get_submodule(name).parameters(recurse=False):
                 parameter.requires_grad_(False)
 
     def add_module(self, name: str, module: nn.Module) -> None:
@@ -65,9 +63,24 @@ class PartlyFrozenTIMMBackbone(TIMMBackbone):
     def train(self, mode: bool = True) -> "PartlyFrozenTIMMBackbone":
         """Set the mode of all but the batch norms that keep their statistics; those stay in evaluation mode."""
         super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and (
-                self.norm_eval or not module.weight.requires_grad
-            ):
+        # By their names, since norms are replaced by synchronized ones.
+        frozen = (self.timm_model.get_submodule(name) for name in self._frozen)
+        for module in self.modules() if self.norm_eval else frozen:
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
         return self
+
+
+def _names_up_to(network: nn.Module, stage: str) -> tuple[str, ...]:
+    """Names of all modules before the end of one, in the order in which the network has them."""
+    names = [name for name, _ in network.named_modules()]
+    # What timm wraps to get at the feature maps names "stages.0" in other ways.
+    known = (stage, stage.replace(".", "_"), f"model.{stage}")
+    found = next((name for name in known if stage and name in names), None)
+    if found is None:
+        raise ValueError(
+            f"frozen_stages: timm's {type(network).__name__} does not tell where {stage or 'this stage'} ends; freeze "
+            "another number of stages."
+        )
+    end = max(index for index, name in enumerate(names) if name == found or name.startswith(f"{found}."))
+    return tuple(names[: end + 1])

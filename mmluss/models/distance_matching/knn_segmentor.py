@@ -36,6 +36,9 @@ class KNNSegmentor(BaseSegmentor):
         test_cfg: Likewise.
         init_cfg: Initialization config of mmengine.
 
+    Raises:
+        ValueError: If ``k`` or ``temperature`` is out of range.
+
     Attributes:
         supports: Unit vectors ``(M, C)`` float32.
         support_labels: ``(M,)`` int64.
@@ -59,6 +62,8 @@ class KNNSegmentor(BaseSegmentor):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
+        if temperature <= 0 or k < 1:
+            raise ValueError(f"temperature is above 0 and k at least 1, not {temperature} and {k}")
         self.support_settings = dict(backbone=backbone, data_preprocessor=data_preprocessor, upsampling=upsampling)
         self.backbone = MODELS.build(backbone)
         if backbone.get("init_cfg") is not None:

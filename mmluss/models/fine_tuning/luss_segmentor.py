@@ -18,6 +18,9 @@ from mmluss.models.data_samples import samples_of_input_size
 from mmluss.models.fine_tuning.resized_argmax import label_map
 from mmluss.models.grabcut import GrabCut, denormalized_photo
 
+_TEST_SETTINGS = frozenset(
+    {"head_logits", "image_evidence", "limited_side", "max_resolution", "mode", "one_cluster", "refine"}
+)
 LEAST_EVIDENCE = 1e-6
 """Of a class in an image, as evidence: no class is ruled out."""
 
@@ -40,6 +43,9 @@ class LUSSSegmentor(EncoderDecoder):
       found where nothing is sure;
     - ``head_logits`` (default False): keep the logits at the head's own size, from which scores can be made.
 
+    Raises:
+        ValueError: If ``test_cfg`` has an unknown setting, a value out of range, or another ``mode`` than ``whole``.
+
     Example:
         >>> model = LUSSSegmentor(
         ...     backbone=dict(type="ResNet", depth=18, stem_channels=8, base_channels=8, norm_cfg=dict(type="BN")),
@@ -54,9 +60,13 @@ class LUSSSegmentor(EncoderDecoder):
         if self.test_cfg and "one_category" in self.test_cfg:
             warnings.warn("test_cfg: one_category is called one_cluster now.", FutureWarning, stacklevel=2)
             self.test_cfg["one_cluster"] = self.test_cfg.pop("one_category")
-        # Built anew for each image, since test_cfg may change; here, so that unusable settings are errors at once.
+        # Read anew for each image, since test_cfg may change; here, so that unusable settings are errors at once.
         self._refinement()
         naming_settings(self.test_cfg or {})
+        size_limits(self.test_cfg or {})
+        unknown = sorted(set(self.test_cfg or {}) - _TEST_SETTINGS)
+        if unknown:
+            raise ValueError(f"test_cfg has no {', '.join(unknown)}; it takes {', '.join(sorted(_TEST_SETTINGS))}")
 
     def _refinement(self) -> GrabCut | None:
         settings = (self.test_cfg or {}).get("refine")
@@ -116,8 +126,19 @@ class LUSSSegmentor(EncoderDecoder):
 
 
 def size_limits(test_cfg: dict) -> tuple[int, Literal["height", "long"]]:
-    """Largest side in pixels at which label maps are made, and which side that is, as a ``test_cfg`` has them."""
-    return test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
+    """Largest side in pixels at which label maps are made, and which side that is, as a ``test_cfg`` has them.
+
+    Raises:
+        ValueError: If they are something else, or ``mode`` is not ``whole``.
+    """
+    most, side = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
+    if not isinstance(most, int) or most < 1:
+        raise ValueError(f"test_cfg.max_resolution is a number of pixels, 1 or more, not {most!r}")
+    if side not in ("height", "long"):
+        raise ValueError(f"test_cfg.limited_side is 'height' or 'long', not {side!r}")
+    if test_cfg.get("mode", "whole") != "whole":
+        raise ValueError(f"test_cfg.mode is 'whole', the benchmark's inference, not {test_cfg['mode']!r}")
+    return most, side
 
 
 def naming_settings(test_cfg: dict) -> dict[str, Any]:

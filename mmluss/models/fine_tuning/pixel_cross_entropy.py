@@ -38,13 +38,19 @@ class PixelCrossEntropy(nn.Module):
         self.loss_weight = loss_weight
         self.loss_name = loss_name
 
-    def forward(self, logits: Tensor, labels: Tensor, ignore_index: int = -100) -> Tensor:
+    def forward(self, logits: Tensor, labels: Tensor, weight: None = None, ignore_index: int = -100) -> Tensor:
         """The loss, a scalar float32; 0 where no pixel counts.
 
         Args:
             logits: ``(B, K + 1, H, W)``.
             labels: ``(B, H, W)`` int64 in 0..K, or ``ignore_index``.
+            weight: None; the heads of mmseg say so where they sample no pixels.
             ignore_index: Label of the pixels that do not count.
+
+        Raises:
+            ValueError: If pixels have weights.
         """
+        if weight is not None:
+            raise ValueError("PixelCrossEntropy takes no weights of pixels: leave out the head's sampler")
         total = F.cross_entropy(logits.float(), labels, ignore_index=ignore_index, reduction="sum")
         return self.loss_weight * total / (labels != ignore_index).sum().clamp(min=1)

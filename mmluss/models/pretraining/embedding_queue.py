@@ -82,6 +82,11 @@ class EmbeddingQueue(nn.Module):
             self.check_batch(len(newest))
             stored.copy_(torch.cat([newest, stored[: -len(newest)]]))
 
+    def clear(self) -> None:
+        """Make it as if nothing was pushed yet."""
+        self.embeddings.zero_()
+        self._rows_known_filled = 0
+
     def check_batch(self, batch_size: int) -> None:
         """See that the queue can hold a global batch of this size.
 

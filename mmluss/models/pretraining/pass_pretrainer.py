@@ -44,7 +44,8 @@ class PASSPretrainer(BaseModel):
         init_cfg: Initialization config of mmengine.
 
     Raises:
-        ValueError: If there are fewer weights than losses, or a shallow stage that the backbone does not return.
+        ValueError: If there are fewer weights than losses, weights that add up to nothing, a shallow stage twice or one
+            that the backbone does not return, or a number out of range.
 
     Example:
         >>> backbone = dict(type="ResNet", depth=18, stem_channels=8, base_channels=8)
@@ -77,6 +78,10 @@ class PASSPretrainer(BaseModel):
                 f"loss_weights needs one weight for the image loss and one for each of the {len(shallow_stages)} "
                 f"shallow stages, got {list(loss_weights)}."
             )
+        if min(loss_weights) < 0 or sum(loss_weights) <= 0:
+            raise ValueError(f"loss_weights are 0 or more, one of them above, not {list(loss_weights)}.")
+        if len(set(shallow_stages)) < len(shallow_stages):
+            raise ValueError(f"shallow_stages={list(shallow_stages)} names a stage twice.")
         self.backbone = MODELS.build(backbone)
         channels = feature_channels(self.backbone)
         for stage in shallow_stages:

@@ -57,7 +57,10 @@ class SwappedPrediction:
         queue: Embeddings of earlier batches that take part in balancing, or None.
         temperature: Softmax temperature, > 0.
         epsilon: Entropy regularization of the assignment, > 0.
-        iterations: Rounds of balancing.
+        iterations: Rounds of balancing, 1 or more.
+
+    Raises:
+        ValueError: If a number is out of range.
     """
 
     def __init__(
@@ -68,6 +71,11 @@ class SwappedPrediction:
         epsilon: float = 0.05,
         iterations: int = 3,
     ) -> None:
+        if temperature <= 0 or epsilon <= 0 or iterations < 1:
+            raise ValueError(
+                "temperature and epsilon are above 0 and rounds of balancing (sinkhorn_iterations) at least 1, not "
+                f"{temperature}, {epsilon} and {iterations}"
+            )
         self.prototypes = prototypes
         self.queue = queue
         self.temperature = temperature

@@ -2,6 +2,7 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from mmluss.engine.hooks import PrototypeHook
 from mmluss.models import EmbeddingQueue, Prototypes
@@ -73,3 +74,15 @@ def test_model_without_a_queue(runner):
     runner.model.queue = None
     PrototypeHook(freeze_iters=1).before_train_iter(runner, 0)
     assert runner.model.prototypes.frozen
+
+
+@pytest.mark.parametrize(("iteration", "kept"), [(0, False), (6, True)])
+def test_only_a_resumed_training_keeps_the_queue(runner, iteration, kept):
+    runner.iter, runner.train_loop = iteration, None
+    runner.train_dataloader = SimpleNamespace(dataset=range(90), batch_size=2)
+    queue = runner.model.queue
+    queue.active = True
+    queue.push([torch.ones(4, 3), torch.ones(4, 3)])
+    assert queue.rows(0, 2) is not None
+    PrototypeHook(queue_start_epoch=0).before_train(runner)
+    assert (queue.rows(0, 2) is not None) is kept

@@ -4,6 +4,7 @@ import copy
 import pytest
 import torch
 from mmengine.model import convert_sync_batchnorm
+from torch.nn import BatchNorm2d
 
 from mmluss.models import PartlyFrozenTIMMBackbone
 
@@ -65,3 +66,45 @@ def test_stages_are_counted_whichever_maps_are_returned():
     trained = {name for name, parameter in backbone.named_parameters() if parameter.requires_grad}
     assert trained == {name for name, parameter in build(4).named_parameters() if parameter.requires_grad}
     assert trained and all(int(name.split(".")[2]) >= 5 for name in trained)
+
+
+@pytest.mark.parametrize(
+    ("model_name", "frozen_stages", "last_frozen"),
+    [
+        ("resnet18", 1, "bn1.bias"),
+        ("convnext_atto", 2, "stages_1.blocks.1.mlp.fc2.bias"),
+        ("resnetv2_50", 1, "stem_conv.weight"),
+        ("vgg11_bn", 1, "features_1.bias"),
+        ("vit_tiny_patch16_224", 3, "model.blocks.2.mlp.fc2.bias"),
+        ("hrnet_w18_small", 3, "stage2.0.fuse_layers.1.0.0.1.bias"),
+    ],
+)
+def test_stages_of_any_family_are_frozen(model_name, frozen_stages, last_frozen):
+    backbone = PartlyFrozenTIMMBackbone(model_name=model_name, frozen_stages=frozen_stages)
+    names = [name.removeprefix("timm_model.") for name, _ in backbone.named_parameters()]
+    frozen = [not parameter.requires_grad for _, parameter in backbone.named_parameters()]
+    end = names.index(last_frozen) + 1
+    assert all(frozen[:end]) and not any(frozen[end:]) and end < len(names)
+
+
+def test_a_stage_that_timm_does_not_name_is_an_error():
+    with pytest.raises(ValueError, match="HighResolutionNetFeatures does not tell where stem ends"):
+        PartlyFrozenTIMMBackbone(model_name="hrnet_w18_small", frozen_stages=1)
+
+
+def test_statistics_move_without_norm_eval_although_no_weight_is_trained():
+    """As in step 2.1, whose backbone is frozen and whose batch statistics are published to move on."""
+    backbone = build(2).requires_grad_(False).train()
+    before = {name: value.clone() for name, value in backbone.named_buffers() if name.endswith("running_mean")}
+    backbone(torch.randn(2, 3, 64, 64))
+    kept = {name for name, value in backbone.named_buffers() if name in before and torch.equal(value, before[name])}
+    assert kept == {name for name in before if name.split(".")[1] == "bn1" or name.split(".")[2] in "01"}
+
+
+def test_statistics_of_frozen_stages_stay_once_they_are_synchronized():
+    def kept(model, kind):
+        return {name for name, norm in model.named_modules() if isinstance(norm, kind) and not norm.training}
+
+    model = torch.nn.Sequential(build(2)).train()
+    before = kept(model, BatchNorm2d)
+    assert before and kept(convert_sync_batchnorm(model, "torch").train(), torch.nn.SyncBatchNorm) == before

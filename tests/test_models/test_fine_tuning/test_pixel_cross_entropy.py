@@ -1,7 +1,10 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import pytest
 import torch
+from mmengine.structures import PixelData
+from mmseg.models.decode_heads import FCNHead
 from mmseg.models.losses import CrossEntropyLoss, accuracy
+from mmseg.structures import SegDataSample
 
 from mmluss.models import PixelCrossEntropy
 from mmluss.models.fine_tuning.pixel_cross_entropy import pixel_accuracy
@@ -49,3 +52,15 @@ def test_half_precision_is_summed_in_single(pixels):
     loss = PixelCrossEntropy()(logits, labels, ignore_index=IGNORED)
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, PixelCrossEntropy()(logits.float(), labels, ignore_index=IGNORED))
+
+
+def test_heads_of_mmseg_take_it(pixels):
+    logits, labels = pixels
+    torch.manual_seed(0)
+    settings = dict(in_channels=4, channels=4, num_convs=0, concat_input=False, num_classes=6, ignore_index=IGNORED)
+    head = FCNHead(loss_decode=dict(type="PixelCrossEntropy"), **settings)
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=label[None])) for label in labels]
+    losses = head.loss_by_feat(logits, samples)
+    torch.testing.assert_close(losses["loss_ce"], PixelCrossEntropy()(logits, labels, ignore_index=IGNORED))
+    with pytest.raises(ValueError, match="takes no weights of pixels"):
+        PixelCrossEntropy()(logits, labels, torch.ones(2, 9, 7))
