@@ -17,8 +17,13 @@ def register() -> None:
       (``mmluss.version.warn_untested``).
     - ``torch.load(weights_only=True)`` may build the few types that mmengine saves in its checkpoints
       (``mmluss.checkpoints.safe_types``).
-    - mmengine's loaders of local files and of addresses and its ``Pretrained`` initializer also take published
-      checkpoints, and run no code out of what they download (``mmluss.checkpoints.direct_loading``).
+    - mmengine's loaders of local files and of addresses also take published checkpoints, and run no code out of what
+      they download (``mmluss.checkpoints.direct_loading``). What they recognize gets our names; a model that has more
+      of the names in the file is given those.
+    - mmengine's ``Pretrained`` initializer, that of configs of other projects, too, also takes published checkpoints
+      and files of other learners. Where mmengine warns and goes on, it stops: if a file fills less than half of a
+      backbone, is of another depth, has a tensor of another shape, or lacks a matrix that is not plugged into blocks
+      (``mmluss.checkpoints.PublishedPretrainedInit``).
     - mmengine finds configs and models by names such as ``mmluss::pass/CONFIG.py`` (``mmluss.utils.config_lookup``).
 
     Example:

@@ -12,6 +12,7 @@ from mmluss.utils.listings import shorten
 _CONTAINERS = ("state_dict", "model", "teacher")
 _OPTIONAL_NAMES = ("queue.embeddings",)
 _SIZED_WHILE_RUNNING = ("queue.embeddings", "decode_head.centroids")
+_RESNET = ("conv1.weight", "layer1.0.conv1.weight")
 
 
 class CheckpointKind(Enum):
@@ -34,9 +35,10 @@ class CheckpointKind(Enum):
 
 # The first signature that fits wins. A mark that ends in a dot is a prefix.
 _SIGNATURES: tuple[tuple[CheckpointKind, tuple[str, ...]], ...] = (
-    (CheckpointKind.PASS_PIXEL_ATTENTION, ("conv1.weight", "fbg.threshold")),
-    (CheckpointKind.PASS_PRETRAIN, ("conv1.weight", "projection_head.")),
-    (CheckpointKind.PASS_FINETUNE, ("conv1.weight", "last_layer.weight")),
+    (CheckpointKind.PASS_PIXEL_ATTENTION, (*_RESNET, "fbg.threshold")),
+    # SwAV has a projection head, too, but no norm at its end.
+    (CheckpointKind.PASS_PRETRAIN, (*_RESNET, "projection_head.4.running_mean")),
+    (CheckpointKind.PASS_FINETUNE, (*_RESNET, "last_layer.weight")),
     (CheckpointKind.PIXEL_ATTENTION_SEGMENTOR, ("backbone.", "decode_head.offset")),
     (CheckpointKind.PRETRAINER, ("backbone.", "projector.", "pixel_projector.")),
     (CheckpointKind.PRETRAINER, ("backbone.", "projector.", "prototypes.weight")),
@@ -48,9 +50,12 @@ _SIGNATURES: tuple[tuple[CheckpointKind, tuple[str, ...]], ...] = (
     (CheckpointKind.VIT, ("patch_embed.proj.weight", "blocks.0.attn.qkv.weight")),
     (CheckpointKind.VIT, ("backbone.patch_embed.proj.weight", "backbone.blocks.0.attn.qkv.weight")),
     (CheckpointKind.VIT, ("base_encoder.patch_embed.proj.weight", "base_encoder.blocks.0.attn.qkv.weight")),
-    (CheckpointKind.RESNET, ("conv1.weight", "layer1.0.conv1.weight")),
+    (CheckpointKind.SEMI_RESNET, (*_RESNET, "head.weight")),
+    (CheckpointKind.RESNET, _RESNET),
     (CheckpointKind.EFFICIENTNET_LITE0, ("_conv_stem.weight", "_blocks.0._depthwise_conv.weight")),
 )
+# Heads that are convolutions; a matrix of the same name classifies images.
+_CONVOLUTIONS = {CheckpointKind.PASS_FINETUNE: "last_layer.weight", CheckpointKind.SEMI_RESNET: "head.weight"}
 
 
 def checkpoint_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -82,9 +87,9 @@ def detect_checkpoint_kind(state_dict: Mapping[str, Tensor]) -> CheckpointKind:
     """
     for kind, marks in _SIGNATURES:
         if all(_has(state_dict, mark) for mark in marks):
-            if kind is CheckpointKind.RESNET and getattr(state_dict.get("head.weight"), "ndim", 0) == 4:
-                return CheckpointKind.SEMI_RESNET
-            return kind
+            head = _CONVOLUTIONS.get(kind)
+            if head is None or state_dict[head].ndim == 4:
+                return kind
     return CheckpointKind.UNKNOWN
 
 

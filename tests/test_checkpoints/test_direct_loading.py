@@ -20,6 +20,7 @@ from mmluss.models import LUSSSegmentor, PASSPretrainer, PixelAttentionSegmentor
 from tests.helpers.file_server import serve
 
 from .published_networks import (
+    DEEP,
     EMBEDDING,
     HIDDEN,
     PROTOTYPES,
@@ -30,6 +31,7 @@ from .published_networks import (
     Pretrained,
     SemiSupervised,
     as_file,
+    image_head,
     randomize,
 )
 from .test_imagenetseg_checkpoints import TINY_VIT
@@ -138,6 +140,7 @@ def ordinary_checkpoints() -> dict[str, object]:
         "ours": dict(state_dict=ours.state_dict(), meta=dict(epoch=1), message_hub={}, optimizer=dict(state={})),
         "bare_resnet": Backbone().state_dict(),
         "timm_vit": VisionTransformer(img_size=64, embed_dim=16, depth=1, num_heads=2).state_dict(),
+        "of_mmengine": dict(state_dict=FineTuned().state_dict(), meta=dict(epoch=1)),
         "other": dict(a=torch.zeros(2), b=3),
         "tensor": torch.zeros(2),
         "list": [1, 2],
@@ -154,6 +157,67 @@ def test_ordinary_files_are_untouched(name, zipped, tmp_path):
     assert type(loaded) is type(plain)
     torch.testing.assert_close(loaded, plain, rtol=0, atol=0)
     assert converted_checkpoint(loaded) is None
+
+
+def small_network(**heads: nn.Module) -> nn.Module:
+    return nn.ModuleDict(dict(conv1=nn.Conv2d(3, 4, 3), **heads))
+
+
+def with_head(network: nn.Module, name: str, head: nn.Module) -> nn.Module:
+    network.add_module(name, head)
+    return network
+
+
+def small_vit(**settings) -> VisionTransformer:
+    return VisionTransformer(img_size=64, embed_dim=16, depth=1, num_heads=2, **settings)
+
+
+# Networks of others with names that published checkpoints have, too.
+STRANGERS = {
+    "swav_without_stages": lambda: small_network(
+        projection_head=nn.Sequential(nn.Linear(4, 4)), prototypes=nn.Linear(4, 3)
+    ),
+    "swav": lambda: with_head(Backbone(), "projection_head", image_head(DEEP)[:4]),
+    "last_layer": lambda: small_network(last_layer=nn.Conv2d(4, 3, 1)),
+    "classifier": lambda: with_head(Backbone(), "last_layer", nn.Linear(DEEP, 3)),
+    "two_heads": lambda: with_head(FineTuned(), "auxiliary", nn.Conv2d(DEEP, 3, 1)),
+    "vit_of_51_classes": lambda: small_vit(num_classes=51),
+    "pooled_vit_of_51_classes": lambda: small_vit(num_classes=51, global_pool="avg"),
+}
+AUTHORS = {network.__name__: network for network in (Pretrained, PixelAttention, FineTuned, SemiSupervised)}
+
+
+@pytest.mark.parametrize("container", ["state_dict", "model", None])
+@pytest.mark.parametrize("name", STRANGERS)
+def test_files_of_others_are_not_renamed(name, container, tmp_path):
+    weights = STRANGERS[name]().state_dict()
+    torch.save({container: weights} if container else weights, tmp_path / "x.pth")
+    loaded = CheckpointLoader.load_checkpoint(str(tmp_path / "x.pth"), "cpu")
+    assert (loaded[container] if container else loaded).keys() == weights.keys()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("name", STRANGERS | AUTHORS)
+def test_the_network_that_wrote_a_file_loads_it(name, wrapped, tmp_path):
+    build = (STRANGERS | AUTHORS)[name]
+    published, own = randomize(build()), build()
+    torch.save(dict(state_dict=published.state_dict(), epoch=3), tmp_path / "x.pth")
+    load_checkpoint(nn.DataParallel(own) if wrapped else own, str(tmp_path / "x.pth"), strict=True)
+    stored = published.state_dict()
+    assert all(torch.equal(value, stored[name]) for name, value in own.state_dict().items())
+
+
+def test_lone_backbone_by_load_checkpoint(published, tmp_path):
+    backbone = MODELS.build(RESNET)
+    load_checkpoint(backbone, write(tmp_path / "x.pth", published))
+    assert_backbone(backbone, published)
+
+
+def test_what_was_loaded_can_be_saved(tmp_path):
+    loaded = CheckpointLoader.load_checkpoint(write(tmp_path / "x.pth", randomize(FineTuned(CLASSES))), "cpu")
+    torch.save(loaded, tmp_path / "again.pth")
+    again = torch.load(tmp_path / "again.pth", weights_only=True)
+    LUSSSegmentor(backbone=RESNET, decode_head=HEAD).load_state_dict(again["state_dict"])
 
 
 def test_missing_file_is_told_with_what_would_write_it(tmp_path):

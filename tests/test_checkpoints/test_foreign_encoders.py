@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+import timm
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import MODELS
@@ -226,6 +227,115 @@ def test_new_parts_may_be_allowed(tmp_path):
     assert all(torch.equal(value, encoder[name]) for name, value in state.items() if name.startswith("layer"))
     with pytest.raises(ValueError, match=r"fills \d+ of \d+"):
         build(OTHERS["transformer"], tmp_path / "x.pth", allow_missing=True)
+
+
+BOTTLENECKS = RESNET | dict(depth=50)
+THREE_STAGES = dict(num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(2,))
+
+
+def convnext(*depths: int) -> dict:
+    arch = dict(depths=depths, channels=[8, 12, 16, 24][: len(depths)])
+    return dict(type="mmpretrain.ConvNeXt", arch=arch, out_indices=[len(depths) - 1])
+
+
+def swin(*depths: int) -> dict:
+    arch = dict(embed_dims=8, depths=depths, num_heads=[1, 1, 2, 2][: len(depths)])
+    return dict(type="mmpretrain.SwinTransformer", arch=arch, out_indices=[len(depths) - 1])
+
+
+def tiny_vit(layers: int) -> dict:
+    return TINY_VIT | dict(arch=TINY_VIT["arch"] | dict(num_layers=layers))
+
+
+def save(config: dict, path, prefix: str = "") -> Weights:
+    weights = MODELS.build(config).state_dict()
+    torch.save(dict(state_dict=under(prefix, weights)), path)
+    return weights
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone.", "module.encoder_q."])
+@pytest.mark.parametrize(
+    ("source", "target", "blocks"),
+    [
+        (RESNET | dict(depth=34), RESNET, "layer1.2, layer2.2, layer2.3"),
+        (RESNET | dict(depth=101), BOTTLENECKS, "layer3.6, layer3.7"),
+        (RESNET | dict(depth=101), BOTTLENECKS | THREE_STAGES, "layer3.6, layer3.7"),
+        (convnext(1, 1, 3, 1), convnext(1, 1, 2, 1), "stages.2.2"),
+        (swin(1, 1, 3, 1), swin(1, 1, 1, 1), "stages.2.blocks.1, stages.2.blocks.2"),
+    ],
+    ids=["resnet18", "resnet50", "three_stages", "convnext", "swin"],
+)
+def test_file_of_a_deeper_network_is_refused(source, target, blocks, prefix, tmp_path):
+    save(source, tmp_path / "x.pth", prefix)
+    with pytest.raises(ValueError, match=rf"x\.pth is of a deeper network than \w+: it has further blocks, {blocks}"):
+        build(target, tmp_path / "x.pth")
+
+
+def test_file_of_a_deeper_network_is_refused_for_a_whole_model(tmp_path):
+    save(RESNET | dict(depth=34), tmp_path / "x.pth", "backbone.")
+    model = dict(type="LUSSSegmentor", backbone=RESNET, decode_head=dict(type="LinearHead", num_classes=11))
+    with pytest.raises(ValueError, match=r"x\.pth is of a deeper network than ResNet"):
+        build(model, tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (BOTTLENECKS, BOTTLENECKS | THREE_STAGES),
+        (convnext(1, 1, 2, 1), convnext(1, 1, 2)),
+        (swin(1, 1, 3, 1), swin(1, 1, 3)),
+        (tiny_vit(6), tiny_vit(3)),
+    ],
+    ids=["resnet", "convnext", "swin", "transformer"],
+)
+def test_networks_that_are_cut_off_load(source, target, tmp_path):
+    weights = save(source, tmp_path / "x.pth", "backbone.")
+    state = build(target, tmp_path / "x.pth").state_dict()
+    # Their final norms have the number of their stage.
+    assert all(torch.equal(value, weights[name]) for name, value in state.items() if not name.startswith("norm"))
+
+
+@pytest.mark.parametrize("stages", [(0, 1, 2, 3, 4), (0, 1), (1,)], ids=str)
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet10t"])
+def test_first_stages_of_timm_load(name, stages, tmp_path):
+    torch.manual_seed(3)
+    weights = timm.create_model(name).state_dict()
+    torch.save(weights, tmp_path / "x.pth")
+    config = dict(type="mmpretrain.TIMMBackbone", model_name=name, features_only=True, out_indices=stages)
+    state = build(config, tmp_path / "x.pth").state_dict()
+    assert all(torch.equal(value, weights[name.removeprefix("timm_model.")]) for name, value in state.items())
+
+
+PLUG_INS = {
+    "offsets": dict(
+        dcn=dict(type="DCN", deform_groups=1, fallback_on_stride=False), stage_with_dcn=(False, True, True, True)
+    ),
+    "context": dict(
+        plugins=[
+            dict(cfg=dict(type="ContextBlock", ratio=0.25), stages=(False, True, True, True), position="after_conv3")
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone."])
+@pytest.mark.parametrize("name", PLUG_INS)
+def test_plug_ins_of_blocks_start_as_new(name, prefix, tmp_path):
+    weights = save(BOTTLENECKS, tmp_path / "x.pth", prefix)
+    state = build(BOTTLENECKS | PLUG_INS[name], tmp_path / "x.pth").state_dict()
+    assert len(state) > len(weights)
+    assert all(torch.equal(state[name], value) for name, value in weights.items())
+    with pytest.raises(ValueError, match=r"x\.pth has no layer2\.0\.con"):
+        build(BOTTLENECKS | PLUG_INS[name], tmp_path / "x.pth", allow_missing=False)
+
+
+@pytest.mark.parametrize("plug_ins", [{}, PLUG_INS["offsets"]], ids=["plain", "offsets"])
+def test_lost_convolution_is_refused(plug_ins, tmp_path):
+    weights = MODELS.build(BOTTLENECKS).state_dict()
+    del weights["layer3.2.conv2.weight"]
+    torch.save(weights, tmp_path / "x.pth")
+    with pytest.raises(ValueError, match=r"x\.pth has no layer3\.2\.conv2\.weight for ResNet"):
+        build(BOTTLENECKS | plug_ins, tmp_path / "x.pth")
 
 
 @pytest.mark.parametrize("kept", ["layer1", "bn1", "conv1"])

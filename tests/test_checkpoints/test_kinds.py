@@ -23,9 +23,10 @@ def weights(*names: str, **shapes: tuple[int, ...]) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        (CheckpointKind.PASS_PRETRAIN, [*RESNET, "projection_head.0.weight", "prototypes.weight"]),
+        (CheckpointKind.PASS_PRETRAIN, [*RESNET, "projection_head.4.running_mean", "prototypes.weight"]),
         (CheckpointKind.PASS_PIXEL_ATTENTION, [*RESNET, "projection_head.0.weight", "fbg.threshold"]),
-        (CheckpointKind.PASS_FINETUNE, [*RESNET, "last_layer.weight"]),
+        (CheckpointKind.RESNET, [*RESNET, "projection_head.0.weight", "projection_head.3.weight", "prototypes.weight"]),
+        (CheckpointKind.RESNET, [*RESNET, "last_layer.weight"]),
         (CheckpointKind.RESNET, [*RESNET, "fc.weight"]),
         (CheckpointKind.RESNET, [*RESNET, "head.weight"]),
         (CheckpointKind.VIT, ["patch_embed.proj.weight", "blocks.0.attn.qkv.weight"]),
@@ -38,6 +39,8 @@ def weights(*names: str, **shapes: tuple[int, ...]) -> dict[str, torch.Tensor]:
         ),
         (CheckpointKind.PIXEL_ATTENTION_SEGMENTOR, ["backbone.conv1.weight", "decode_head.offset"]),
         (CheckpointKind.SEGMENTOR, ["backbone.conv1.weight", "decode_head.conv_seg.weight"]),
+        (CheckpointKind.UNKNOWN, ["conv1.weight", "projection_head.4.running_mean"]),
+        (CheckpointKind.UNKNOWN, ["conv1.weight", "fbg.threshold"]),
         (CheckpointKind.UNKNOWN, ["features.0.weight"]),
         (CheckpointKind.UNKNOWN, ["backbone.layers.0.weight"]),
         (CheckpointKind.UNKNOWN, ["downsample_layers.0.0.weight", "stages.0.0.depthwise_conv.weight"]),
@@ -47,9 +50,12 @@ def test_kinds_are_told_apart(kind, names):
     assert detect_checkpoint_kind(weights(*names)) is kind
 
 
-def test_convolution_as_head_makes_a_semi_supervised_resnet():
-    state_dict = weights(*RESNET, "head.weight", head=(5, 8, 1, 1))
-    assert detect_checkpoint_kind(state_dict) is CheckpointKind.SEMI_RESNET
+@pytest.mark.parametrize(
+    ("head", "kind"), [("head", CheckpointKind.SEMI_RESNET), ("last_layer", CheckpointKind.PASS_FINETUNE)]
+)
+def test_convolution_as_head_makes_a_segmentation_model(head, kind):
+    state_dict = weights(*RESNET, f"{head}.weight", **{head: (5, 8, 1, 1)})
+    assert detect_checkpoint_kind(state_dict) is kind
 
 
 @pytest.mark.parametrize("container", ["state_dict", "model", "teacher", None])
