@@ -153,6 +153,9 @@ def main() -> None:
         launcher = build_launcher(args.launcher, args.gpus)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(str(error)) from None
+    if "num_clusters" in (args.cfg_options or {}):
+        # What is typed counts, also where a config still uses the former name.
+        cfg.pop("num_categories", None)
     cfg.merge_from_dict(args.cfg_options or {})
     if args.amp:
         use_mixed_precision(cfg)

@@ -48,13 +48,17 @@ def unreadable_named(path: str | Path) -> Iterator[None]:
         path: The file that is read.
 
     Raises:
-        ValueError: In place of whatever went wrong, but for the permission to read.
+        ValueError: In place of whatever went wrong with the file; not for want of the permission to read it, of memory
+            or of a GPU.
     """
     try:
         yield
-    except PermissionError:
+    except (PermissionError, MemoryError, torch.cuda.OutOfMemoryError):
         raise
     except Exception as error:
+        # Such as "Attempting to deserialize object on a CUDA device" and "CUDA error", which have no type of their own.
+        if isinstance(error, RuntimeError | AssertionError) and "CUDA" in str(error):
+            raise
         unsafe = re.search(r"GLOBAL (\S+)", str(error))
         reason = f"it holds a {unsafe[1]}, which takes code" if unsafe else "it was cut off, or is something else"
         raise ValueError(

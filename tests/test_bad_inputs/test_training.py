@@ -198,8 +198,10 @@ def scoring_of_a_checkpoint_that_was_cut_off(root):
 
 
 def resuming_from_another_step(root):
-    checkpoint = _saved(root / "step1.pth", MODELS.build(_config(root, PRETRAIN).model).state_dict())
-    _train(root, FINETUNE, resume=True, load_from=str(checkpoint))
+    (root / "work").mkdir()
+    checkpoint = _saved(root / "work" / "epoch_1.pth", MODELS.build(_config(root, PRETRAIN).model).state_dict())
+    (root / "work" / "last_checkpoint").write_text(str(checkpoint))
+    _train(root, FINETUNE, resume=True)
 
 
 def checkpoint_with_code(root):

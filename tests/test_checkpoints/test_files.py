@@ -11,6 +11,7 @@ from mmluss.checkpoints.files import (
     peek_checkpoint,
     read_centroids,
     read_checkpoint,
+    unreadable_named,
     write_centroids,
     write_checkpoint,
 )
@@ -100,3 +101,18 @@ def test_failed_write_leaves_the_old_file(tmp_path, checkpoint):
         write_checkpoint(dict(broken=lambda: None), tmp_path / "x.pth")
     assert [path.name for path in tmp_path.iterdir()] == ["x.pth"]
     assert read_checkpoint(tmp_path / "x.pth") == dict(epoch=1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.cuda.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False."),
+        AssertionError("Torch not compiled with CUDA enabled"),
+    ],
+)
+def test_errors_that_are_not_the_file_s_pass(error):
+    with pytest.raises(type(error)) as caught, unreadable_named("x.pth"):
+        raise error
+    assert caught.value is error

@@ -134,8 +134,8 @@ def test_new_photos(finished, photos, tmp_path):
         np.unique(read_label_map(tmp_path / "new/mask/trip/cat 1.jpg.png"))
     ) - {0}
     assert all(0 < thing["score"] <= 1 for thing in things)
-    shown = mmluss("segment", finished[0], photos / "empty.jpg", "--out", tmp_path / "none", cwd=tmp_path)
-    assert "empty.jpg (an empty file)" in shown and "0 photos segmented" in shown
+    shown = mmluss("segment", finished[0], photos / "empty.jpg", "--out", tmp_path / "none", cwd=tmp_path, code=1)
+    assert "nothing could be segmented, such as empty.jpg (an empty file)" in shown
 
 
 def test_mmseg_runs_the_final_checkpoint(finished, photos):

@@ -33,7 +33,9 @@ CROPS = ((12, 10, 120, 120, 0), (70, 50, 118, 118, 1))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", nargs="?", type=Path, default=OUT, help="folder of the pictures (default: docs/images/method)")
+    parser.add_argument(
+        "out", nargs="?", type=Path, default=OUT, help="folder of the pictures (default: docs/images/method)"
+    )
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():

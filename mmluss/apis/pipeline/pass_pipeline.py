@@ -45,7 +45,7 @@ from mmluss.datasets.label_folder import LABEL_CHECKPOINT, LABEL_OUTPUTS, PIXEL_
 from mmluss.evaluation.matching import MATCH_FILE
 from mmluss.evaluation.scores import SCORES_FILE
 from mmluss.utils.atomic_files import read_json, write_json
-from mmluss.utils.fingerprints import folder_fingerprint
+from mmluss.utils.fingerprints import folder_fingerprint, settings_fingerprint
 from mmluss.utils.folder_lock import only_run_in
 from mmluss.utils.image_files import count_images
 
@@ -79,8 +79,10 @@ class PASSPipeline:
 
     Example: ::
 
-        cfg = Config.fromfile("configs/pipelines/pass-sharp_efficientnet-lite0_mini-imagenets.py")
-        scores = PASSPipeline(cfg, "OUT", data_root="PHOTOS").run()
+        # Steps run in processes, which import the script that starts them.
+        if __name__ == "__main__":
+            cfg = Config.fromfile("configs/pipelines/pass-sharp_efficientnet-lite0_mini-imagenets.py")
+            scores = PASSPipeline(cfg, "OUT", data_root="PHOTOS").run()
     """
 
     def __init__(
@@ -95,8 +97,8 @@ class PASSPipeline:
         self.controls = known_controls(cfg)
         self.rounds = rounds_of(cfg)
         self.draft = draft_of(cfg)
-        # "DATA/" and "./DATA" are the same data, and so are the steps.
-        self.data_root = os.path.normpath(data_root or cfg.data_root)
+        # "DATA/", "./DATA" and "/HERE/DATA" are the same data, and so are the steps.
+        self.data_root = os.path.abspath(data_root or cfg.data_root)
         self.steps = StepRunner(Path(work_dir).resolve())
         self.data = folder_fingerprint(self.data_root, leave_out=self.steps.work_dir)
         self.tools = ToolSteps(
@@ -215,14 +217,15 @@ class PASSPipeline:
         return "pixel labels of an untrained backbone", self.tools.test("c2_untrained_test", labels, LABEL_CHECKPOINT)
 
     def _by_raw_color(self) -> tuple[str, StepResult]:
-        test_cfg = self._step_cfg("pixel_attention").test_dataloader.dataset
-        train_cfg = self._step_cfg("pixel_attention").train_dataloader.dataset
+        cfg = self._step_cfg("pixel_attention").to_dict()
+        cfgs = [dict(cfg[f"{part}_dataloader"]["dataset"], pipeline=[]) for part in ("train", "test")]
 
         def work(folder: Path) -> None:
-            datasets = [DATASETS.build(dict(cfg, pipeline=[])) for cfg in (train_cfg, test_cfg)]
+            datasets = [DATASETS.build(cfg) for cfg in cfgs]
             write_json(folder / SCORES_FILE, dict(scores=score_raw_color(*datasets)))
 
-        result = self.steps.run("c3_raw_color", dict(data=self.data), work, main_scores, [SCORES_FILE])
+        hashes = dict(data=self.data, config=settings_fingerprint(dict(datasets=cfgs)))
+        result = self.steps.run("c3_raw_color", hashes, work, main_scores, [SCORES_FILE])
         return "k-means on raw color", result
 
     def _step_cfg(self, step: Literal["pretrain", "pixel_attention", "finetune"]) -> Config:

@@ -1,12 +1,14 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 """What a pipeline config says, and the step configs that it names."""
 
+import copy
 import warnings
 from pathlib import Path
 
 from mmengine.config import Config
 
 from mmluss.apis.tools.data_folders import read_from, score_nothing
+from mmluss.apis.tools.evaluators import luss_metrics
 from mmluss.apis.tools.mmseg_tools import find_config
 from mmluss.apis.tools.named_hooks import name_project_hooks
 from mmluss.models.pixel_attention.foreground_score import RELATIVE_THRESHOLD
@@ -31,11 +33,12 @@ def known_controls(cfg: Config) -> list[str]:
 
 
 def num_clusters_of(cfg: Config) -> int:
-    """Number of clusters to make, also under the key's former name."""
+    """Number of clusters to make, also under the key's former name; of both, the one that came last counts."""
     if "num_categories" not in cfg:
         return int(cfg.num_clusters)
     warnings.warn(f"{cfg.filename}: num_categories is called num_clusters now.", FutureWarning, stacklevel=3)
-    return int(cfg.num_categories)
+    # A config may build on one that has the new name, and the command line may add either to a config.
+    return int(cfg[[key for key in cfg if key in ("num_categories", "num_clusters")][-1]])
 
 
 def rounds_of(cfg: Config) -> int:
@@ -84,8 +87,8 @@ def find_step_config(folder: Path, config: str, place: str) -> Path:
 def expect_clusters(cfg: Config, num_clusters: int) -> None:
     """Have the evaluators of a step's config count clusters, of which there may be more or fewer than categories."""
     for evaluator in ("val_evaluator", "test_evaluator"):
-        if cfg.get(evaluator) is not None:
-            cfg[evaluator].num_clusters = num_clusters
+        for metric in luss_metrics(cfg.get(evaluator)):
+            metric["num_clusters"] = num_clusters
 
 
 def set_labels_to_make(cfg: Config, num_clusters: int, scored: bool, path: Path) -> None:
@@ -164,13 +167,7 @@ def change_config(cfg: Config, changes: dict) -> None:
 
     Args:
         cfg: The config.
-        changes: What to change, nested as the config is.
+        changes: What to change, nested as the config is; dots below the first level belong to the names.
     """
-    cfg.merge_from_dict(_flat(changes))
-
-
-def _flat(options: dict, prefix: str = "") -> dict:
-    flat: dict = {}
-    for key, value in options.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+    # Merging takes marks such as _delete_ out of what it is given.
+    cfg.merge_from_dict(copy.deepcopy(changes))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 from mmluss.clustering.spectral import spectral_vectors, suggest_num_clusters
@@ -28,6 +29,8 @@ def build_label_run(cfg: Config, checkpoint: str | Path, work_dir: str | Path) -
     """
     cfg.work_dir, cfg.load_from, cfg.resume = str(work_dir), str(checkpoint), False
     runner = Runner.from_cfg(cfg)
+    # What it averaged are the checkpoint's weights; without a training it has no model to put aside.
+    runner.hooks[:] = [hook for hook in runner.hooks if not isinstance(hook, EMAHook)]
     hooks = [hook for hook in runner.hooks if isinstance(hook, PseudoLabelHook)]
     if len(hooks) != 1:
         raise ValueError(f"{cfg.filename}: its hooks must hold one PseudoLabelHook, but hold {len(hooks)}")

@@ -17,6 +17,7 @@ from mmluss.datasets.label_codec import read_label_map, write_label_map
 from mmluss.datasets.label_folder import PIXEL_LABELS
 from mmluss.evaluation.folder import label_names
 from mmluss.utils.atomic_files import read_json, write_json
+from mmluss.utils.fingerprints import settings_fingerprint
 
 AGREEMENT = "agreement.json"
 AGREED = 0.9
@@ -71,9 +72,10 @@ def relabel_images(
         test: Runs mmseg's test tool with these arguments.
     """
     remove_half_written(folder / PIXEL_LABELS)
+    settings = settings_fingerprint(dict(model=cfg.get("model"), images=cfg.test_dataloader.dataset))
     write_predictions_only(cfg, folder / PIXEL_LABELS, cfg.train_dataloader.dataset.get("split"))
     test([write_config(cfg, folder), checkpoint, "--work-dir", folder])
-    settle_labels(before, folder, checkpoint_fingerprint(checkpoint))
+    settle_labels(before, folder, checkpoint_fingerprint(checkpoint), settings)
 
 
 def label_agreement(before: np.ndarray, after: np.ndarray) -> float:
@@ -91,7 +93,7 @@ def label_agreement(before: np.ndarray, after: np.ndarray) -> float:
     return 1.0 if union == 0 else int(np.count_nonzero((before == after) & (before > 0))) / union
 
 
-def settle_labels(before: Path, folder: Path, model: str) -> None:
+def settle_labels(before: Path, folder: Path, model: str, settings: str) -> None:
     """Compare the label maps in a step's folder with those before, and take those where the model finds nothing.
 
     What a model finds nothing in would teach the next one to find nothing, and so on. Writes ``agreement.json`` with
@@ -101,6 +103,7 @@ def settle_labels(before: Path, folder: Path, model: str) -> None:
         before: Folder of the step that labeled the images before.
         folder: Folder of the step; both have ``pixel_labels/CATEGORY/NAME.png``.
         model: Hash of the model that made the label maps, so that those of another model make another file.
+        settings: Hash of how it was used, for the same reason.
 
     Raises:
         FileNotFoundError: If the step wrote no label maps.
@@ -121,8 +124,8 @@ def settle_labels(before: Path, folder: Path, model: str) -> None:
     with ThreadPoolExecutor() as pool:
         for agrees, keeps in pool.map(settle, names):
             agreement, kept = agreement + agrees, kept + keeps
-    content = dict(agreement=round(agreement / max(1, len(names)), 4), kept=kept, images=len(names), model=model)
-    write_json(folder / AGREEMENT, content)
+    content = dict(agreement=round(agreement / max(1, len(names)), 4), kept=kept, images=len(names))
+    write_json(folder / AGREEMENT, content | dict(model=model, settings=settings))
 
 
 def agreement_figures(folder: Path) -> dict[str, float | str]:

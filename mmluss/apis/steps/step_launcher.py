@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, get_args
@@ -108,7 +109,7 @@ class StepLauncher:
         self._round += 1
 
     def follow(self) -> None:
-        """Run what the first driver runs until it is through.
+        """Run what the first driver runs until it is through; whatever ends it sooner ends the others, too.
 
         Raises:
             RuntimeError: If a process failed, here or elsewhere, or the first driver is gone.
@@ -121,6 +122,9 @@ class StepLauncher:
             self._leave()
         except torch.distributed.DistError as error:
             raise RuntimeError(f"the pipeline's first process is gone: {error}") from error
+        except BaseException as error:
+            self._fail(self._reason(error))
+            raise
 
     def finish(self, failure: str | None = None) -> None:
         """Let the other drivers end; to be called by the first one, whatever happened.
@@ -153,8 +157,8 @@ class StepLauncher:
         try:
             environments = [self._environment(index, command["port"]) for index in range(self._local_processes)]
             call_mmseg_tool(command["tool"], command["arguments"], log, watch_all, environments)
-        except RuntimeError as error:
-            self._fail(str(error))
+        except BaseException as error:
+            self._fail(self._reason(error))
             raise
 
     def _environment(self, index: int, port: int) -> dict[str, str]:
@@ -181,10 +185,15 @@ class StepLauncher:
             self._leave()
             raise RuntimeError(reason)
 
+    def _reason(self, error: BaseException) -> str:
+        return str(error) or f"{type(error).__name__} in process {self._rank} of the pipeline's {self._drivers}"
+
     def _fail(self, reason: str) -> None:
-        if self._store is not None and not self._store.check(["mmluss/failed"]):
-            self._store.set("mmluss/failed", reason)
-        self._leave()
+        # Where the store is gone, so is the first driver, and there is nobody to tell.
+        with suppress(torch.distributed.DistError):
+            if self._store is not None and not self._store.check(["mmluss/failed"]):
+                self._store.set("mmluss/failed", reason)
+            self._leave()
 
     def _leave(self) -> None:
         if self._store is not None:

@@ -15,10 +15,17 @@ from mmluss.apis.steps.step_names import SUBMISSION_STEP
 from mmluss.apis.steps.step_screen import FileShare, StepScreen, TrainingShare
 from mmluss.apis.steps.steps import StepResult, StepRunner
 from mmluss.apis.steps.submission_step import SUBMISSION, SubmissionStep
-from mmluss.apis.steps.training_folder import checkpoint_fingerprint, config_for_test, last_checkpoint
+from mmluss.apis.steps.training_folder import (
+    checkpoint_fingerprint,
+    config_for_test,
+    labels_fingerprint,
+    last_checkpoint,
+)
+from mmluss.apis.tools.evaluators import luss_metrics
 from mmluss.apis.tools.mmseg_tools import write_config
 from mmluss.apis.tools.tool_processes import call_in_process
-from mmluss.datasets.label_folder import PIXEL_LABELS
+from mmluss.datasets.label_folder import LABEL_CHECKPOINT, PIXEL_LABELS
+from mmluss.engine.hooks.whole_checkpoint_hook import is_begun
 from mmluss.evaluation.matching import MATCH_FILE
 from mmluss.evaluation.scores import SCORES_FILE
 from mmluss.utils.fingerprints import file_fingerprint, settings_fingerprint
@@ -60,25 +67,29 @@ class ToolSteps:
         outputs: Sequence[str] = ("last_checkpoint",),
         title: str | None = None,
     ) -> StepResult:
-        """Train.
+        """Train; with another number of processes anew, as batches are those of a process.
 
         Args:
             name: Name of the step.
             cfg: Its config.
-            starts: Files that it depends on beside config and data, such as a checkpoint; None does not count.
+            starts: Files that it depends on beside config and data, such as a checkpoint; None does not count. The
+                model that named pixels stands for the label maps beside it, too.
             figures: Reads its key figures from its folder.
             outputs: Files without which it is not done.
             title: Its words on the screen, by default those of the name.
         """
 
         def work(folder: Path, watch: Watch) -> None:
-            arguments = [write_config(cfg, folder), "--work-dir", folder, "--resume"]
-            self.launch("train", arguments, self._log(name), watch)
+            # Without a checkpoint to go on from, load_from gives the first weights.
+            resume = ["--resume"] if is_begun(folder) else []
+            self.launch("train", [write_config(cfg, folder), "--work-dir", folder, *resume], self._log(name), watch)
 
-        batch = cfg.train_dataloader.batch_size * self.launch.total_processes
+        processes = self.launch.total_processes
+        batch = cfg.train_dataloader.batch_size * processes
         iterations = cfg.train_cfg.max_epochs * (self.num_images // batch)
         share = TrainingShare(self.steps.work_dir / name, iterations)
-        return self._run(name, self._hashes(cfg, *starts), work, figures, outputs, title, share)
+        hashes = self._hashes(cfg, *starts) | dict(processes=str(processes))
+        return self._run(name, hashes, work, figures, outputs, title, share)
 
     def call(
         self,
@@ -122,7 +133,8 @@ class ToolSteps:
         cfg = config_for_test(trained.folder)
 
         def work(folder: Path, watch: Watch) -> None:
-            cfg.test_evaluator.update(scores_file=str(folder / SCORES_FILE), match_file=str(folder / MATCH_FILE))
+            for metric in luss_metrics(cfg.test_evaluator):
+                metric.update(scores_file=str(folder / SCORES_FILE), match_file=str(folder / MATCH_FILE))
             self._launch_test(name, cfg, path, folder, watch)
 
         hashes = self._hashes(cfg) | dict(checkpoint=checkpoint_fingerprint(path))
@@ -193,6 +205,9 @@ class ToolSteps:
         for path in filter(None, starts):
             written = path.suffix == ".pth" and path.is_relative_to(self.steps.work_dir)
             hashes[path.name] = (checkpoint_fingerprint if written else file_fingerprint)(path)
+            # The weights do not tell which saliency maps there were and how outlines were refined.
+            if written and path.name == LABEL_CHECKPOINT:
+                hashes[PIXEL_LABELS] = labels_fingerprint(path.parent)
         return hashes
 
     def _label_share(self, name: str) -> FileShare:

@@ -9,7 +9,11 @@ from typing import Any
 from mmengine.config import Config
 
 from mmluss.checkpoints.files import read_checkpoint
-from mmluss.utils.fingerprints import weights_fingerprint
+from mmluss.datasets.label_folder import read_label_manifest
+from mmluss.utils.fingerprints import settings_fingerprint, weights_fingerprint
+
+# Of a manifest of label maps: how fast they were made, not what they are.
+_SPEED = ("seconds", "reused", "num_workers", "writers")
 
 
 def training_records(folder: str | Path, newest_first: bool = False) -> Iterator[dict[str, Any]]:
@@ -97,6 +101,23 @@ def checkpoint_fingerprint(checkpoint: str | Path) -> str:
         checkpoint: A checkpoint that training wrote.
     """
     return weights_fingerprint(read_checkpoint(checkpoint)["state_dict"])
+
+
+def labels_fingerprint(folder: str | Path) -> str:
+    """Fingerprint of the label maps that step 2 wrote: of what they were made, and how many pixels have each label.
+
+    It takes no look at the maps, of which there may be millions.
+
+    Args:
+        folder: The folder of step 2.
+    """
+    counted = {
+        part: {name: value for name, value in content.items() if name not in _SPEED}
+        if isinstance(content, dict)
+        else content
+        for part, content in read_label_manifest(folder).items()
+    }
+    return settings_fingerprint(counted)
 
 
 def backbone_of(checkpoint: str | Path | None) -> dict[str, str] | None:

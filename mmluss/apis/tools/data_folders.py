@@ -3,6 +3,9 @@
 
 from mmengine.config import Config
 
+# Lists of settings; other lists of a file are variables.
+_LISTS = ("custom_hooks", "val_evaluator", "test_evaluator")
+
 
 def read_from(cfg: Config, data_root: str) -> int:
     """Have all data sets of a config, and whatever else it reads from their folders, read from another folder.
@@ -15,7 +18,7 @@ def read_from(cfg: Config, data_root: str) -> int:
         The number of data sets.
     """
     # Variables of the file are no settings: whatever used them has its own copy.
-    nodes = [node for node in cfg.values() if isinstance(node, dict)]
+    nodes = [node for key, node in cfg.items() if isinstance(node, dict) or key in _LISTS]
     datasets = [node for top in nodes for node in _dicts(top) if "type" in node and "data_root" in node]
     former = {str(dataset["data_root"]).rstrip("/") for dataset in datasets}
     for node in [node for top in nodes for node in _dicts(top)]:

@@ -86,6 +86,7 @@ def call_in_process(
     for name, value in _KEEP_FREED_MEMORY.items():
         os.environ.setdefault(name, value)
     logs = [_log_of(log, index) for index in range(len(environments))]
+    sizes = [path.stat().st_size if path is not None and path.is_file() else 0 for path in logs]
     processes = [
         context.Process(target=_run, args=(dict(environment), path, work, tuple(arguments)))
         for environment, path in zip(environments, logs, strict=True)
@@ -101,7 +102,8 @@ def call_in_process(
             # The first one that fails gives the reason; what the others say of it comes later.
             failed = [index for index, process in enumerate(processes) if process.exitcode]
             if failed:
-                raise RuntimeError(_failure(title, processes[failed[0]].exitcode, logs[failed[0]]))
+                first = failed[0]
+                raise RuntimeError(_failure(title, processes[first].exitcode, logs[first], sizes[first]))
     finally:
         _end(processes)
 
@@ -148,20 +150,28 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _failure(title: str, code: int, log: Path | None) -> str:
+def _failure(title: str, code: int, log: Path | None, begin: int) -> str:
     if code < 0:
         reason = f"it was killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
     else:
         reason = f"it ended with code {code}" + ("; its last lines say why" if log is None else "")
     if log is None:
         return f"{title}: {reason}"
-    return f"{title}: {reason}; all it printed is in {log}\n{last_error(log)}"
+    error = last_error(log, begin)
+    return f"{title}: {reason}; " + (f"all it printed is in {log}\n{error}" if error else "it printed nothing")
 
 
-def last_error(log: str | Path) -> str:
-    """The last error that a log tells of, or its last line; empty for an empty log."""
+def last_error(log: str | Path, begin: int = 0) -> str:
+    """The last error that a log tells of, or its last line; empty for an empty log or none.
+
+    Args:
+        log: The file.
+        begin: Bytes at its beginning that do not count, such as those of an earlier attempt.
+    """
+    if not os.path.isfile(log):
+        return ""
     with open(log, "rb") as file:
-        file.seek(max(0, os.path.getsize(log) - _LAST_BYTES))
+        file.seek(max(begin, os.path.getsize(log) - _LAST_BYTES))
         lines = [line.rstrip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     # The message of an error may have several lines; it begins with the error's name at the start of a line.
     for index in range(len(lines) - 1, -1, -1):

@@ -58,7 +58,7 @@ def name_clusters(checkpoint: Path, match: Any, dataset_meta: Mapping[str, Any])
     """Give the clusters of a checkpoint the names of their categories, in its file.
 
     Args:
-        checkpoint: The file; it is replaced in one piece.
+        checkpoint: The file, or a link to it; it is replaced in one piece.
         match: ``(K + 1,)`` category of each cluster, -1 for none.
         dataset_meta: Meta information of the data set that has the categories.
 
@@ -73,5 +73,5 @@ def name_clusters(checkpoint: Path, match: Any, dataset_meta: Mapping[str, Any])
     named = dict(before) | matched_metainfo(match, before["num_clusters"], dataset_meta)
     if named == before:
         return False
-    write_checkpoint(content | dict(meta=meta | dict(dataset_meta=named)), checkpoint)
+    write_checkpoint(content | dict(meta=meta | dict(dataset_meta=named)), checkpoint.resolve())
     return True

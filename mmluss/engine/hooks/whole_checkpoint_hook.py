@@ -64,6 +64,16 @@ class WholeCheckpointHook(CheckpointHook):
         dist.barrier()
 
 
+def is_begun(folder: str | Path) -> bool:
+    """Whether a training has left a checkpoint in its work folder.
+
+    Args:
+        folder: Work folder; it need not exist.
+    """
+    # last_checkpoint may name no file: after a kill, or in a folder that was moved.
+    return Path(folder, "last_checkpoint").is_file() and any(Path(folder).glob("*[0-9]*.pth"))
+
+
 def mend_last_checkpoint(folder: str | Path, template: str = "epoch_{}.pth") -> str | None:
     """Have ``last_checkpoint`` of a work folder name the newest checkpoint in it, if it names none that is there.
 

@@ -101,6 +101,26 @@ def test_color_names_the_categories_of_colored_boxes(finished):
     assert report["miou"]["control: k-means on raw color"] > 60
 
 
+def test_color_is_clustered_again_for_other_images(finished, pipeline_config, tmp_path):
+    work_dir, report, _ = finished
+    shutil.copytree(work_dir / "c3_raw_color", tmp_path / "work" / "c3_raw_color")
+    cfg = Config.fromfile(pipeline_config)
+    same = PASSPipeline(cfg, tmp_path / "work")._by_raw_color()[1]
+    assert same.figures["mIoU"] == report["miou"]["control: k-means on raw color"]
+    cfg.overrides.pixel_attention.test_dataloader = dict(dataset=dict(indices=1))
+    other = PASSPipeline(cfg, tmp_path / "work")._by_raw_color()[1]
+    assert other.figures["mIoU"] != same.figures["mIoU"]
+
+
+def test_one_folder_of_data_has_one_spelling(finished, pipeline_config, tiny_data, monkeypatch):
+    work_dir, report, _ = finished
+    monkeypatch.chdir(tiny_data.parent)
+    for spelling in (tiny_data.name, f"./{tiny_data.name}/", f"{tiny_data}/"):
+        pipeline = PASSPipeline(Config.fromfile(pipeline_config), work_dir, data_root=spelling)
+        assert pipeline.data_root == str(tiny_data)
+        assert pipeline._pretrain().seconds == report["steps"][0]["seconds"]
+
+
 def test_running_again_does_nothing(finished, pipeline_config):
     work_dir, report, _ = finished
     before = {path: path.stat().st_mtime_ns for path in work_dir.rglob("*.pth")}

@@ -49,11 +49,11 @@ def test_agreement_of_folders_is_the_mean_of_their_images(tmp_path):
         write_label_map(tmp_path / "before" / "pixel_labels" / name, before)
         write_label_map(tmp_path / "after" / "pixel_labels" / name, after)
         expected.append(slow_agreement(before, after))
-    settle_labels(tmp_path / "before", tmp_path / "after", "one model")
+    settle_labels(tmp_path / "before", tmp_path / "after", "one model", "its settings")
     figures = agreement_figures(tmp_path / "after")
     assert figures == {"agreement": pytest.approx(np.mean(expected), abs=1e-4), "kept": 0}
     first = (tmp_path / "after" / "agreement.json").read_text()
-    settle_labels(tmp_path / "before", tmp_path / "after", "another model")
+    settle_labels(tmp_path / "before", tmp_path / "after", "another model", "its settings")
     assert (tmp_path / "after" / "agreement.json").read_text() != first
 
 
@@ -64,7 +64,7 @@ def test_labels_stay_where_the_model_finds_nothing(tmp_path):
     for name, (before, after) in maps.items():
         write_label_map(tmp_path / "before" / "pixel_labels" / f"{name}.png", before)
         write_label_map(tmp_path / "after" / "pixel_labels" / f"{name}.png", after)
-    settle_labels(tmp_path / "before", tmp_path / "after", "a model")
+    settle_labels(tmp_path / "before", tmp_path / "after", "a model", "its settings")
     expected = dict(lost=square, found=square, changed=square // 2, nothing=empty)
     for name, label_map in expected.items():
         np.testing.assert_array_equal(read_label_map(tmp_path / f"after/pixel_labels/{name}.png"), label_map)
@@ -92,6 +92,23 @@ def test_labeling_again_begins_anew(tmp_path):
     content = json.loads((folder / "agreement.json").read_text())
     assert content["images"] == 1 and content["agreement"] == pytest.approx(slow_agreement(before, after), abs=1e-4)
     assert content["model"] == checkpoint_fingerprint(tmp_path / "model.pth")
+
+
+def test_the_same_model_used_otherwise_makes_another_file(tmp_path):
+    """What step 3 depends on: labels may differ where agreement and weights do not."""
+    write_label_map(tmp_path / "before/pixel_labels/cat/a.png", np.ones((6, 8), np.uint16))
+    torch.save(dict(state_dict=dict(weight=torch.ones(2))), tmp_path / "model.pth")
+    contents = []
+    for number, test_cfg in enumerate((dict(mode="whole"), dict(mode="whole"), dict(mode="slide"))):
+        loaders = dict(train_dataloader=dict(dataset={}), test_dataloader=dict(dataset={}))
+        cfg = Config(dict(model=dict(test_cfg=test_cfg), **loaders))
+
+        def predict(arguments: list) -> None:
+            write_label_map(arguments[-1] / "pixel_labels/cat/a.png", np.ones((6, 8), np.uint16))
+
+        relabel_images(cfg, tmp_path / "model.pth", tmp_path / "before", tmp_path / f"{number}", predict)
+        contents.append((tmp_path / f"{number}" / "agreement.json").read_text())
+    assert contents[0] == contents[1] != contents[2]
 
 
 def run_rounds(tmp_path, rounds: int, agreements: list[float], drafts: bool = False) -> tuple[list[str], list[str]]:

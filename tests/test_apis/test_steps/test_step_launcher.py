@@ -130,6 +130,47 @@ def test_others_hear_of_an_error_between_steps(calls):
             end.result(timeout=30)
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit("killed by the scheduler")])
+def test_a_follower_that_is_stopped_between_steps_ends_the_others(calls, monkeypatch, stop):
+    first, second = drivers(unused_port(), 2)
+
+    def interrupted():
+        raise stop
+
+    monkeypatch.setattr(second, "_next_command", interrupted)
+    with pytest.raises(type(stop)):
+        second.follow()
+    end = time.monotonic() + 20
+
+    def watch():
+        assert time.monotonic() < end
+
+    with pytest.raises(RuntimeError, match=str(stop) or "KeyboardInterrupt in process 1 of the pipeline's 2"):
+        first("train", ["config.py"], watch=watch)
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_a_driver_that_is_stopped_at_work_ends_the_others(monkeypatch, leads):
+    first, second = drivers(unused_port(), 2)
+
+    def call(tool, arguments, log, watch, environments):
+        if (environments[0]["RANK"] == "0") is leads:
+            raise KeyboardInterrupt
+        for _ in range(200):
+            watch()
+            time.sleep(0.01)
+        raise TimeoutError
+
+    monkeypatch.setattr(step_launcher, "call_mmseg_tool", call)
+    errors = (KeyboardInterrupt, RuntimeError) if leads else (RuntimeError, KeyboardInterrupt)
+    with ThreadPoolExecutor() as pool:
+        end = pool.submit(second.follow)
+        with pytest.raises(errors[0]):
+            first("train", ["config.py"])
+        with pytest.raises(errors[1]):
+            end.result(timeout=30)
+
+
 def lead_and_sleep(port: int) -> None:
     StepLauncher(1, 0, 2, "127.0.0.1", port)
     time.sleep(600)

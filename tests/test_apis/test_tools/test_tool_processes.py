@@ -1,5 +1,6 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import os
+import signal
 import time
 
 import pytest
@@ -71,6 +72,36 @@ def test_one_of_several_processes_that_fails_ends_the_others(tmp_path):
     assert "RANK_OF_TEST" not in os.environ
 
 
+def fail():
+    raise ValueError("the learning rate is negative")
+
+
+def be_killed():
+    print("Epoch(train) [1][1/3]", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def be_killed_silently():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_an_error_of_an_earlier_attempt_is_not_the_reason(tmp_path):
+    log = tmp_path / "log.txt"
+    with pytest.raises(RuntimeError, match="ValueError: the learning rate is negative"):
+        call_in_process("step", fail, (), log)
+    with pytest.raises(RuntimeError, match=r"(?s)killed by signal 9 .*log\.txt\nEpoch\(train\) \[1\]\[1/3\]$"):
+        call_in_process("step", be_killed, (), log)
+    with pytest.raises(RuntimeError, match=r"step: it was killed by signal 9 \(out of memory\?\); it printed nothing$"):
+        call_in_process("step", be_killed_silently, (), log)
+    assert "the learning rate is negative" in log.read_text()
+
+
+def test_a_log_that_cannot_be_opened_is_no_reason(tmp_path):
+    (tmp_path / "logs").touch()
+    with pytest.raises(RuntimeError, match="step: it ended with code 1; it printed nothing"):
+        call_in_process("step", fail, (), tmp_path / "logs" / "log.txt")
+
+
 def test_what_watches_may_end_the_work(tmp_path):
     def watch():
         raise RuntimeError("no longer wanted")
@@ -91,3 +122,5 @@ def test_what_watches_may_end_the_work(tmp_path):
 def test_last_error(tmp_path, text, expected):
     (tmp_path / "log").write_text(text)
     assert last_error(tmp_path / "log") == expected
+    (tmp_path / "log").write_text("ValueError: before\n" + text)
+    assert last_error(tmp_path / "log", len("ValueError: before\n")) == expected

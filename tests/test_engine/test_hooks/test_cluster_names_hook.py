@@ -54,6 +54,14 @@ def test_only_the_names_in_a_checkpoint_change(tmp_path):
     assert tuple(dataset_meta(path)["classes"])[:3] == ("other", "rose", "cluster 2")
 
 
+def test_the_file_behind_a_link_gets_the_names(tmp_path):
+    path = write_tiny_checkpoint(tmp_path / "epoch_20.pth", "linear", cluster_metainfo(CLUSTERS))
+    link = tmp_path / "best.pth"
+    link.symlink_to(path.name)
+    assert name_clusters(link, MATCH, META) is True
+    assert link.is_symlink() and tuple(dataset_meta(path)["classes"]) == MATCHED
+
+
 def test_a_checkpoint_of_categories_keeps_its_names(tmp_path):
     path = write_tiny_checkpoint(tmp_path / "model.pth", "linear", dict(classes=["other", *"abcd"]))
     assert name_clusters(path, MATCH, META) is False
