@@ -81,7 +81,10 @@ def draw_panel(
             axis.set_axis_off()
     handles = [Patch(color=_fractions(palette[label]), label=classes[label]) for label in sorted(shown)]
     handles.append(Patch(color=_fractions(_UNMATCHED_COLOR), label="no category"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8)
+    legend = figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8)
+    for text in legend.get_texts():
+        # Names are no formulas, whatever dollars they have.
+        text.set_parse_math(False)
     with replace_file(path) as file:
         figure.savefig(file, dpi=110, format="png")
     return Path(path)

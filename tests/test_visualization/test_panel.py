@@ -20,3 +20,9 @@ def test_a_panel_is_written_in_one_piece(tmp_path):
     path = draw_panel([row, row], ["other", "cat", "dog"], PALETTE, tmp_path / "panel.png")
     assert cv2.imread(str(path)).shape[1] > 600
     assert [file.name for file in tmp_path.iterdir()] == ["panel.png"]
+
+
+def test_names_are_no_formulas(tmp_path):
+    labels = np.ones((20, 30), int)
+    row = PanelRow(np.zeros((20, 30, 3), np.uint8), labels, np.zeros((20, 30)), labels, labels)
+    assert draw_panel([row], ["other", "$\\frac{1}$", "dog"], PALETTE, tmp_path / "panel.png").is_file()

@@ -62,9 +62,10 @@ def confusion_chart(confusion: np.ndarray, clusters: Sequence[str], categories: 
     figure, axes = _figure(min(2.5 + 0.24 * len(categories), 14), min(1.8 + 0.24 * len(clusters), 14))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     if len(categories) <= 60:
-        axes.set_xticks(range(len(categories)), categories, rotation=60, ha="right")
+        # Names are no formulas, whatever dollars they have.
+        axes.set_xticks(range(len(categories)), categories, rotation=60, ha="right", parse_math=False)
     if len(clusters) <= 60:
-        axes.set_yticks(range(len(clusters)), clusters)
+        axes.set_yticks(range(len(clusters)), clusters, parse_math=False)
     axes.set_xlabel("category")
     axes.set_ylabel("cluster")
     return _svg(figure)
