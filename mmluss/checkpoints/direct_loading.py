@@ -42,6 +42,10 @@ _AS_STORED = "weights under the names of the file"
 _FINAL_NORM = re.compile(r"(backbone\.)?(ln1|norm\d+)\.")
 
 
+class DeeperNetworkError(ValueError):
+    """A file that has further blocks of a network's stages."""
+
+
 def converted_checkpoint(checkpoint: Any, bare_encoders: bool = False) -> dict[str, Any] | None:
     """A published checkpoint with our names, or None for any other, such as what mmengine saved (it has ``meta``).
 
@@ -203,7 +207,7 @@ class PublishedPretrainedInit(PretrainedInit):
         kind, own = type(network).__name__, network.state_dict()
         further = further_blocks(part, own)
         if further:
-            raise ValueError(
+            raise DeeperNetworkError(
                 f"{self.checkpoint} is of a deeper network than {kind}: it has further blocks, {shorten(further)}. "
                 "Give the checkpoint of this network, or the config of that one."
             )

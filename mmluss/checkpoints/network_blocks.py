@@ -2,7 +2,7 @@
 """Blocks of a network beside those in a file: what the file has more of, and what of the network it does not know."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor
 
@@ -34,9 +34,31 @@ def further_blocks(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> 
                 twin = own.get(f"{row}.{last[row]}{name[number.end() :]}")
                 fits.setdefault((row, number[1]), []).append(twin is not None and twin.shape == value.shape)
                 break
-    single = {row for row in last if all(name.startswith(f"{row}.") for name in matrices if _NUMBER.search(name))}
+    single = _single_row(own)
     # The first block of a stage has other inputs, a next stage other sizes altogether.
-    return [f"{row}.{number}" for (row, number), fit in fits.items() if row not in single and 2 * sum(fit) >= len(fit)]
+    return [f"{row}.{number}" for (row, number), fit in fits.items() if row != single and 2 * sum(fit) >= len(fit)]
+
+
+def _single_row(own: Mapping[str, Tensor]) -> str | None:
+    """The one row of blocks that a network is, stem and neck aside; None for a network of several."""
+    rows: dict[str, dict[str, dict[str, tuple[int, ...]]]] = {}
+    for name, value in own.items():
+        number = _NUMBER.search(name) if value.ndim > 1 else None
+        if number:
+            block = rows.setdefault(name[: number.start()], {}).setdefault(number[1], {})
+            block[name[number.end() :]] = tuple(value.shape)
+    if len(rows) == 1:
+        return next(iter(rows))
+    # What comes before and after has layers in a row, too, but none of two alike.
+    alike = [row for row, blocks in rows.items() if _are_alike([*blocks.values()][-2:])]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _are_alike(blocks: Sequence[Mapping[str, tuple[int, ...]]]) -> bool:
+    if len(blocks) < 2:
+        return False
+    before, last = blocks
+    return 2 * sum(before.get(name) == shape for name, shape in last.items()) >= len(last)
 
 
 def plugged_in(missing: Collection[str], weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:

@@ -237,8 +237,9 @@ def _export(args: argparse.Namespace, console: Console) -> None:
     labeled = labeled_photos(folder.run["photos"], photos, folder.label_maps, names)
     watched = track(labeled, f"{'writing annotations':<28}", total=len(photos), console=console)
     target = Path(args.to) if args.to else folder.out / "export" / args.format
+    if args.format == "masks":
+        mark_results(target)
     written = export_annotations(watched, names, target, args.format)
-    mark_results(target, [Path(folder.run["photos"], name) for name in photos])
     console.print(f"{len(photos)} photos: {written}", highlight=False, markup=False, soft_wrap=True)
 
 

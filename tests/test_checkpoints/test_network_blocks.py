@@ -59,3 +59,11 @@ def test_plugged_in(missing, changed, expected):
     own = TWO_STAGES | matrices(*missing)
     found = {name: value for name, value in (TWO_STAGES | changed).items() if name not in missing}
     assert plugged_in(missing, found, own) == expected
+
+
+@pytest.mark.parametrize("extra", [{}, {"neck.0.weight": (4, 4, 1, 1), "neck.2.weight": (4, 4, 3, 3)}])
+def test_a_row_of_blocks_may_have_a_stem_and_a_neck(extra):
+    own = {"stem.0.weight": torch.zeros(2, 3), "stem.1.weight": torch.zeros(4, 2)}
+    own |= {name: torch.zeros(shape) for name, shape in extra.items()}
+    own |= matrices("layers.0.mlp.0.weight", "layers.0.mlp.2.weight", "layers.1.mlp.0.weight", "layers.1.mlp.2.weight")
+    assert further_blocks(own | matrices("layers.2.mlp.0.weight", "layers.2.mlp.2.weight"), own) == []

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -14,8 +15,9 @@ import torch
 
 import mmluss
 from mmluss.apis.results.run_folder import RunFolder
-from mmluss.apis.segmenting import segmenter
+from mmluss.apis.segmenting import segment_files, segmenter
 from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, SAVED
+from mmluss.apis.segmenting.segment_files import photos_to_segment
 from mmluss.cli import main
 from mmluss.cli.main import make_parser
 from mmluss.datasets.label_codec import read_label_map
@@ -175,10 +177,26 @@ def test_results_are_no_photos(finished, photos, tmp_path, monkeypatch):
             }
     run("export", finished.out, "--format", "masks", "--to", "exported")
     # A folder that holds photos is none of results only.
-    run("segment", finished.out, "a.jpg", "--out", ".", "--save", "cutout")
-    assert list_photos(".").photos == sorted([*PHOTOS, "a.jpg.png"])
-    with pytest.raises(ValueError, match="is a folder of results"):
+    for source in ("*.jpg", "a.jpg"):
+        run("segment", finished.out, source, "--out", ".", "--save", "cutout")
+    run("export", finished.out, "--format", "yolo", "--to", "dataset")
+    shutil.copytree("trip", "dataset/images")
+    found = list_photos(".")
+    copies = [f"dataset/images/{name.removeprefix('trip/')}" for name in PHOTOS if name.startswith("trip/")]
+    assert found.photos == sorted([*PHOTOS, *copies, "a.jpg.png"])
+    named = {file.path for file in found.skipped if "results, as the file .mmluss-results in it says" in file.reason}
+    assert named == {"exported", "res/mask", "res/overlay"}
+    with pytest.raises(ValueError, match=r"res/mask is a folder of results, as the file \.mmluss-results in it says"):
         list_photos("res/mask")
+    assert photos_to_segment("res/mask/*.png").photos == ["res/mask/a.jpg.png"]
+
+
+def test_results_that_were_interrupted_are_no_photos(finished, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(segment_files, "write_label_map", mock.Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(SystemExit):
+        run("segment", finished.out, photos, "--out", tmp_path / "res", "--save", "overlay,mask")
+    assert (tmp_path / "res" / "overlay" / "a.jpg.jpg").is_file()
+    assert list_photos(tmp_path).photos == []
 
 
 def test_device_is_where_the_model_computes(finished, photos, tmp_path, monkeypatch, capsys):

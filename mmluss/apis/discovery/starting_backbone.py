@@ -16,6 +16,7 @@ from torch import nn
 from mmluss.apis.steps.training_folder import backbone_of
 from mmluss.apis.tools.mmseg_tools import find_config
 from mmluss.checkpoints.conversion import convert_checkpoint
+from mmluss.checkpoints.direct_loading import DeeperNetworkError
 from mmluss.checkpoints.efficientnet_lite0 import efficientnet_lite0_to_timm, installed_efficientnet_lite0
 from mmluss.checkpoints.files import read_checkpoint, write_checkpoint
 from mmluss.models.backbones.feature_channels import feature_channels
@@ -166,6 +167,8 @@ def _fill(network: nn.Module, checkpoint: Path) -> None:
             parameter.data.fill_(math.nan)
         try:
             WEIGHT_INITIALIZERS.build(dict(type="Pretrained", checkpoint=str(checkpoint), prefix=prefix))(network)
+        except DeeperNetworkError:
+            raise
         except ValueError:
             # So little fits that the initializer refuses it.
             continue

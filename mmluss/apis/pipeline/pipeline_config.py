@@ -169,5 +169,12 @@ def change_config(cfg: Config, changes: dict) -> None:
         cfg: The config.
         changes: What to change, nested as the config is; dots below the first level belong to the names.
     """
-    # Merging takes marks such as _delete_ out of what it is given.
-    cfg.merge_from_dict(copy.deepcopy(changes))
+    cfg.merge_from_dict(_with_names(changes))
+
+
+def _with_names(changes: dict) -> dict:
+    """A copy, out of which merging may take marks such as _delete_; places in lists are named by their number."""
+    return {
+        str(key): _with_names(value) if isinstance(value, dict) else copy.deepcopy(value)
+        for key, value in changes.items()
+    }

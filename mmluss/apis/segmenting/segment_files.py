@@ -14,7 +14,7 @@ from mmluss.apis.segmenting.formats import Saved, check_saved
 from mmluss.apis.segmenting.segmenter import Segmentation, Segmenter
 from mmluss.datasets.label_codec import write_label_map
 from mmluss.datasets.photos import PHOTO_SUFFIXES, PhotoList, SkippedFile, list_photos
-from mmluss.datasets.photos.listing import LONG_NAME, has_long_name, mark_results
+from mmluss.datasets.photos.listing import LONG_NAME, has_long_name, holds_results, mark_results
 from mmluss.utils.atomic_files import replace_file, write_json
 from mmluss.utils.safe_paths import leads_out, path_below
 from mmluss.visualization.report.pictures import bright_palette, outlined_photo
@@ -49,12 +49,9 @@ def photos_to_segment(source: str | Path, leave_out: Sequence[str | Path] = ()) 
         return listed
     if path.is_file() or path.is_symlink():
         return _without_long_names(str(path.parent), [path.name])
-    away = tuple(os.path.join(os.path.realpath(folder), "") for folder in leave_out)
-    found = sorted(
-        name
-        for name in glob.glob(str(source), recursive=True)
-        if Path(name).is_file() and not os.path.realpath(name).startswith(away)
-    )
+    found = [name for name in glob.glob(str(source), recursive=True) if Path(name).is_file()]
+    results = {folder for folder in _folders_below(path, found) if holds_results(folder)}
+    found = sorted(name for name in found if results.isdisjoint(Path(name).parents))
     if not found:
         raise FileNotFoundError(f"{source}: no such file, folder, or pattern with files")
     if any(leads_out(name) for name in found):
@@ -94,6 +91,8 @@ def segment_files(
     palette = bright_palette(len(segmenter.names.names))
     done = PhotoList(photos.root, skipped=list(photos.skipped))
     paths = [Path(photos.root, name) for name in photos.photos]
+    for kind in kinds:
+        mark_results(Path(out, kind) if len(kinds) > 1 else Path(out))
     with ThreadPoolExecutor(threads) as pool:
         writing = []
         stream = segmenter.stream(paths, threads)
@@ -110,9 +109,15 @@ def segment_files(
                 writing.pop(0).result()
         for future in writing:
             future.result()
-    for folder in {Path(out, kind) if len(kinds) > 1 else Path(out) for kind in kinds}:
-        mark_results(folder, paths)
     return done
+
+
+def _folders_below(pattern: Path, files: Sequence[str]) -> set[Path]:
+    """Folders that a pattern leads into, not those that it names."""
+    parts = pattern.parts
+    named = Path(*parts[: next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts))])
+    folders = {folder for file in files for folder in Path(file).parents}
+    return {folder for folder in folders if folder != named and named in folder.parents}
 
 
 def _without_long_names(root: str, names: Sequence[str]) -> PhotoList:

@@ -107,9 +107,12 @@ def list_photos(
             f"{root} is the folder of the photos: give another one for the results, also one inside of it, such as "
             f"{root / 'results'}"
         )
-    marked = (root / _MARK_OF_RESULTS).is_file()
-    begun = any((root / name).is_file() for name in ("run.json", _LOCK_OF_A_RUN))
-    if marked or ((root / _LIST_OF_A_RUN).is_file() and begun):
+    if _is_marked(root):
+        raise ValueError(
+            f"{root} is a folder of results, as the file {_MARK_OF_RESULTS} in it says: give the folder of the photos, "
+            "or delete that file"
+        )
+    if (root / _LIST_OF_A_RUN).is_file() and any((root / name).is_file() for name in ("run.json", _LOCK_OF_A_RUN)):
         raise ValueError(f"{root} is a folder of results: give the folder of the photos")
     found = _unchecked(root, away)
     if check:
@@ -140,7 +143,11 @@ def _unchecked(root: Path, away: Collection[str]) -> PhotoList:
     for folder, folders, names in os.walk(root, onerror=name_folder, followlinks=True):
         real = os.path.realpath(folder)
         # In the root itself, a run that was given it for its results as well may have left some of its files.
-        if real in seen or real in away or (seen and _is_of_a_run(folder)):
+        marked = _is_marked(folder) and real not in away
+        if real in seen or real in away or marked or (seen and _is_of_a_run(folder)):
+            if marked:
+                reason = f"a folder of results, as the file {_MARK_OF_RESULTS} in it says"
+                found.skipped.append(SkippedFile(below(folder), reason))
             folders.clear()
             continue
         seen.add(real)
@@ -171,22 +178,26 @@ def has_long_name(path: str | Path) -> bool:
     return len(os.fsencode(os.path.basename(path))) > _MOST_BYTES_OF_NAME
 
 
-def mark_results(folder: str | Path, photos: Iterable[str | Path]) -> None:
-    """Have a folder of results, which may look like photos, count as none of photos; not one that holds the photos.
+def mark_results(folder: str | Path) -> None:
+    """Make a folder for results that may look like photos, and have it count as none of photos.
 
-    Args:
-        folder: The folder; nothing happens if there is none.
-        photos: What the results are made from.
+    One that holds something already, which may be photos, is left as it is.
     """
-    real = os.path.join(os.path.realpath(folder), "")
-    of_photos = {os.path.dirname(photo) for photo in photos}
-    if os.path.isdir(folder) and not any(os.path.join(os.path.realpath(of), "").startswith(real) for of in of_photos):
+    os.makedirs(folder, exist_ok=True)
+    if not os.listdir(folder):
         Path(folder, _MARK_OF_RESULTS).touch()
 
 
+def holds_results(folder: str | Path) -> bool:
+    """Whether a folder is one of results: of a whole run, or marked by ``mark_results``."""
+    return _is_marked(folder) or _is_of_a_run(folder)
+
+
+def _is_marked(folder: str | Path) -> bool:
+    return os.path.isfile(os.path.join(folder, _MARK_OF_RESULTS))
+
+
 def _is_of_a_run(folder: str | Path) -> bool:
-    if os.path.isfile(os.path.join(folder, _MARK_OF_RESULTS)):
-        return True
     # People may have removed one of them, or have a file of that name.
     return sum(os.path.isfile(os.path.join(folder, name)) for name in _FILES_OF_A_RUN) > 1
 

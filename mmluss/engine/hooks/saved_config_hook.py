@@ -13,7 +13,8 @@ from mmseg.registry import HOOKS
 from mmluss.engine.hooks.whole_checkpoint_hook import is_begun
 from mmluss.utils.atomic_files import replace_file
 
-_BASES = re.compile(r"^_base_\s*[:=]", re.MULTILINE)
+# In Python, JSON and YAML.
+_BASES = re.compile(r"""^\s*["']?_base_["']?\s*[:=]""", re.MULTILINE)
 
 
 @HOOKS.register_module()
@@ -49,7 +50,8 @@ class SavedConfigHook(Hook):
     def _go_on(runner: Runner) -> None:
         if not runner._resume or runner._load_from is None:
             return
-        if Path(runner.work_dir).resolve() in Path(runner._load_from).resolve().parents:
+        own = "://" not in runner._load_from
+        if own and Path(runner.work_dir).resolve() in Path(runner._load_from).resolve().parents:
             return
         begun = [dist.is_main_process() and is_begun(runner.work_dir)]
         dist.broadcast_object_list(begun)

@@ -41,8 +41,8 @@ register_backend(_BACKEND, WholeFileBackend, force=True)
 class WholeCheckpointHook(CheckpointHook):
     """The ``CheckpointHook`` of mmengine without half-written checkpoints.
 
-    Before a run resumes, a ``last_checkpoint`` that names nothing, as a kill or a full disk leaves it, is made to name
-    the newest checkpoint of the work folder, and temporary files of processes that are no more are removed.
+    Before a run, temporary files of processes that are no more are removed. Before it resumes, a ``last_checkpoint``
+    that names nothing, as a kill or a full disk leaves it, is made to name the newest checkpoint of the work folder.
 
     Args:
         *args: As for ``CheckpointHook``.
@@ -55,8 +55,9 @@ class WholeCheckpointHook(CheckpointHook):
 
     def before_run(self, runner: Runner) -> None:
         """Make the work folder fit to resume from; runners load a checkpoint after this."""
-        if runner._resume and dist.is_main_process():
+        if dist.is_main_process():
             remove_leftovers(runner.work_dir)
+        if runner._resume and dist.is_main_process():
             name = self.filename_tmpl or ("epoch_{}.pth" if self.by_epoch else "iter_{}.pth")
             mended = mend_last_checkpoint(runner.work_dir, name)
             if mended is not None:

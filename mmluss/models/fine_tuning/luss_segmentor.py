@@ -33,7 +33,7 @@ class LUSSSegmentor(EncoderDecoder):
     size in one step; ``seg_logits`` are not kept, since 920 classes at full size do not fit in memory. ``test_cfg``
     takes:
 
-    - ``max_resolution`` (default 1000) and ``limited_side`` (default ``height``), see ``label_map``;
+    - ``max_resolution`` (default 1000; 0 for no limit) and ``limited_side`` (default ``height``), see ``label_map``;
     - ``refine``, config of what refines the foreground against the photo, such as ``dict(type="GrabCut")`` (default
       None);
     - ``image_evidence`` (default 0), weight of what the whole image shows in naming its pixels, see
@@ -132,13 +132,13 @@ def size_limits(test_cfg: dict) -> tuple[int, Literal["height", "long"]]:
         ValueError: If they are something else, or ``mode`` is not ``whole``.
     """
     most, side = test_cfg.get("max_resolution", 1000), test_cfg.get("limited_side", "height")
-    if not isinstance(most, int) or most < 1:
-        raise ValueError(f"test_cfg.max_resolution is a number of pixels, 1 or more, not {most!r}")
+    if not isinstance(most, int | float):
+        raise ValueError(f"test_cfg.max_resolution is a number of pixels, or 0 for no limit, not {most!r}")
     if side not in ("height", "long"):
         raise ValueError(f"test_cfg.limited_side is 'height' or 'long', not {side!r}")
     if test_cfg.get("mode", "whole") != "whole":
         raise ValueError(f"test_cfg.mode is 'whole', the benchmark's inference, not {test_cfg['mode']!r}")
-    return most, side
+    return int(most), side
 
 
 def naming_settings(test_cfg: dict) -> dict[str, Any]:

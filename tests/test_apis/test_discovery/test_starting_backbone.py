@@ -112,6 +112,14 @@ def wrong_depth(weights, tmp_path):
     return write_config(tmp_path, RESNET | dict(depth=34)), tmp_path / "weights.pth"
 
 
+def deeper(weights, tmp_path):
+    more = {
+        name.replace("layer1.1", "layer1.2"): value for name, value in weights.items() if name.startswith("layer1.1.")
+    }
+    torch.save(weights | more, tmp_path / "weights.pth")
+    return write_config(tmp_path, RESNET), tmp_path / "weights.pth"
+
+
 def wrong_width(weights, tmp_path):
     torch.save(weights, tmp_path / "weights.pth")
     return write_config(tmp_path, RESNET | dict(base_channels=16, stem_channels=16)), tmp_path / "weights.pth"
@@ -153,6 +161,7 @@ def no_maps(weights, tmp_path):
     ("case", "error", "message"),
     [
         (wrong_depth, ValueError, r"weights\.pth fills .* of .* weights of ResNet.*Give the config"),
+        (deeper, ValueError, r"weights\.pth is of a deeper network than ResNet: it has further blocks, layer1\.2"),
         (wrong_width, ValueError, r"weights\.pth fills .* of .* weights of ResNet"),
         (other_network, ValueError, r"weights\.pth fills 0 of 60 weights of ResNet"),
         (no_weights, ValueError, r"weights\.pth cannot be read as weights"),

@@ -104,3 +104,9 @@ def test_hooks_in_an_old_list_read_the_data(tmp_path):
     path.write_text(f"train_dataloader = dict(dataset={dataset!r})\ncustom_hooks = [{hook!r}]\n")
     labels = step_config(path, "/data/B", {}).default_hooks.pseudo_labels
     assert labels.saliency_root == "/data/B/saliency" and labels.dataloader.dataset.data_root == "/data/B"
+
+
+def test_places_in_lists_are_changed_by_their_number():
+    cfg = Config(dict(param_scheduler=[dict(type="LinearLR", begin=0), dict(type="CosineAnnealingLR", begin=1)]))
+    change_config(cfg, dict(param_scheduler={1: dict(begin=5)}))
+    assert [part.begin for part in cfg.param_scheduler] == [0, 5]

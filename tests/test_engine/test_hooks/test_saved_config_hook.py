@@ -1,6 +1,7 @@
 # Copyright (c) mmluss contributors. Licensed under Apache-2.0.
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from mmengine.registry import MODELS
 from mmengine.runner import Runner
 from torch import nn
 
-import mmluss.engine  # noqa: F401
+from mmluss.engine.hooks import SavedConfigHook
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +128,23 @@ def test_a_test_leaves_the_config_of_its_folder_as_it_was(tmp_path, text, stays)
     assert "changed_by_the_test" in path.read_text()
     runner.call_hook("before_run")
     assert (path.read_text() == text) is stays
+
+
+def test_a_json_config_with_bases_is_left_to_mmengine(tmp_path):
+    (tmp_path / "base.json").write_text('{"other": 2}\n')
+    path = tmp_path / "config.json"
+    path.write_text('{\n  "_base_": "base.json",\n  "note": 1\n}\n')
+    cfg = Config.fromfile(path)
+    names = ("model", "work_dir", "default_hooks", "default_scope", "experiment_name", "log_level")
+    runner = Runner(**{name: value for name, value in settings(tmp_path).items() if name in names}, cfg=cfg)
+    runner.call_hook("before_run")
+    assert Config.fromfile(path).to_dict() | dict(other=2, note=1) == Config.fromfile(path).to_dict()
+
+
+@pytest.mark.parametrize("address", ["https://x.org/a.pth", "torchvision://resnet18"])
+def test_an_address_is_in_no_folder(tmp_path, monkeypatch, address):
+    train(tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    runner = SimpleNamespace(_resume=True, _load_from=address, work_dir=".")
+    SavedConfigHook._go_on(runner)
+    assert runner._load_from is None

@@ -49,7 +49,7 @@ def test_last_checkpoint_names_one_that_is_there(tmp_path, content, files, mende
 
 
 @pytest.mark.parametrize("resume", [True, False])
-def test_mends_before_a_resumed_run_only(tmp_path, resume, caplog):
+def test_mends_before_a_resumed_run_and_tidies_before_any(tmp_path, resume, caplog):
     (tmp_path / "last_checkpoint").touch()
     (tmp_path / "iter_5.pth").touch()
     (tmp_path / f".{2**22 + 1}-1-iter_6.pth").touch()
@@ -62,4 +62,5 @@ def test_mends_before_a_resumed_run_only(tmp_path, resume, caplog):
         assert Path((tmp_path / "last_checkpoint").read_text()) == tmp_path / "iter_5.pth"
         assert "named no file; now it names iter_5.pth" in caplog.text
     else:
-        assert len(names) == 3 and not caplog.records
+        assert names == {"last_checkpoint", "iter_5.pth"} and not caplog.records
+        assert not (tmp_path / "last_checkpoint").read_text()
