@@ -6,7 +6,7 @@ set -euo pipefail
 
 # Folders that are given are meant from where the script is called.
 caller=$PWD
-from_caller() { [[ $1 == /* ]] && echo "$1" || echo "$caller/$1"; }
+from_caller() { [[ $1 == /* ]] && echo "$1" || echo "${caller%/}/$1"; }
 arguments=() before=
 for argument in "$@"; do
   case $before in
