@@ -15,7 +15,7 @@ import torch
 
 import mmluss
 from mmluss.apis.results.run_folder import RunFolder
-from mmluss.apis.segmenting import segment_files, segmenter
+from mmluss.apis.segmenting import annotation_export, segment_files, segmenter
 from mmluss.apis.segmenting.formats import ANNOTATION_FORMATS, SAVED
 from mmluss.apis.segmenting.segment_files import photos_to_segment
 from mmluss.cli import main
@@ -292,3 +292,19 @@ def test_verbose_lets_warnings_through(photos, monkeypatch, recwarn):
         warnings.simplefilter("always")
         run("check", photos, "--verbose")
     assert [warning for warning in recwarn if "odd photos" in str(warning.message)]
+
+
+@pytest.mark.parametrize("cause", [None, "cause"])
+def test_the_reason_comes_after_the_progress_bar(finished, tmp_path, monkeypatch, capsys, cause):
+    def fail(photos, *arguments):
+        for _ in photos:
+            try:
+                raise ValueError("this photo")
+            except ValueError as error:
+                raise RuntimeError("the reason") from (error if cause else None)
+
+    monkeypatch.setattr(annotation_export, "export_annotations", fail)
+    with pytest.raises(SystemExit):
+        run("export", finished.out, "--format", "csv", "--to", tmp_path)
+    shown = capsys.readouterr().err
+    assert "writing annotations" in shown and shown.splitlines()[-1] == "the reason"

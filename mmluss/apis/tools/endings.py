@@ -20,7 +20,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def one_line_endings(folder: str | Path, advice: str) -> Iterator[None]:
-    """End the program with a line where it is stopped from outside; other errors pass.
+    """End the program with a line where it is stopped from outside; other errors pass, once progress bars are closed.
 
     Outside means Ctrl-C (exit status 130) and SIGTERM (143), a full disk, and a killed loading process (1).
 
@@ -36,9 +36,11 @@ def one_line_endings(folder: str | Path, advice: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
+        _close_progress(error)
         print(f"stopped; {advice}", file=sys.stderr, flush=True)
         raise SystemExit(143 if isinstance(error, Terminated) else 130) from None
     except (OSError, EOFError, RuntimeError) as error:
+        _close_progress(error)
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             raise SystemExit(f"{error.strerror}: {error.filename or folder}. Make room; {advice}") from None
         reason = _lost_loader(error)
@@ -47,9 +49,20 @@ def one_line_endings(folder: str | Path, advice: str) -> Iterator[None]:
         raise SystemExit(
             f"A loading process is gone, often for want of memory: {reason} Lower num_workers or batch_size; {advice}"
         ) from None
+    except Exception as error:
+        _close_progress(error)
+        raise
     finally:
         if in_main_thread:
             signal.signal(signal.SIGTERM, before)
+
+
+def _close_progress(error: BaseException) -> None:
+    """Close the progress bars in the loops that an error left: they would write below its reason."""
+    left: BaseException | None = error
+    while left is not None:
+        traceback.clear_frames(left.__traceback__)
+        left = left.__context__
 
 
 def _lost_loader(error: Exception) -> str | None:
