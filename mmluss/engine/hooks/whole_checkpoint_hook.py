@@ -44,6 +44,10 @@ class WholeCheckpointHook(CheckpointHook):
     Before a run, temporary files of processes that are no more are removed. Before it resumes, a ``last_checkpoint``
     that names nothing, as a kill or a full disk leaves it, is made to name the newest checkpoint of the work folder.
 
+    A training that resumes goes on after the last checkpoint of its work folder, where there is one, and not from what
+    ``load_from`` gave it at first, to which mmengine would go back each time. A ``load_from`` inside of the work folder
+    is a checkpoint to go back to.
+
     Args:
         *args: As for ``CheckpointHook``.
         backend_args: As for ``CheckpointHook``; by default files of this machine are written whole or not at all.
@@ -63,6 +67,11 @@ class WholeCheckpointHook(CheckpointHook):
             if mended is not None:
                 runner.logger.warning(f"last_checkpoint of {runner.work_dir} named no file; now it names {mended}.")
         dist.barrier()
+        start, folder = runner._load_from, Path(runner.work_dir).resolve()
+        if runner._resume and start is not None and ("://" in start or folder not in Path(start).resolve().parents):
+            begun = [dist.is_main_process() and is_begun(folder)]
+            dist.broadcast_object_list(begun)
+            runner._load_from = None if begun[0] else start
 
 
 def is_begun(folder: str | Path) -> bool:

@@ -53,7 +53,7 @@ def test_mends_before_a_resumed_run_and_tidies_before_any(tmp_path, resume, capl
     (tmp_path / "last_checkpoint").touch()
     (tmp_path / "iter_5.pth").touch()
     (tmp_path / f".{2**22 + 1}-1-iter_6.pth").touch()
-    runner = SimpleNamespace(_resume=resume, work_dir=str(tmp_path), logger=logging.getLogger("mend"))
+    runner = SimpleNamespace(_resume=resume, _load_from=None, work_dir=str(tmp_path), logger=logging.getLogger("mend"))
     with caplog.at_level(logging.WARNING):
         WholeCheckpointHook(by_epoch=False).before_run(runner)
     names = {path.name for path in tmp_path.iterdir()}
